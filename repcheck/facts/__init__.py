@@ -1,0 +1,1 @@
+"""Everything that can be drawn from claims and runs, one measured thing a file."""

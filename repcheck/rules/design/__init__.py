@@ -1,0 +1,1 @@
+"""Incremental design (tricks 4.1-4.8)."""

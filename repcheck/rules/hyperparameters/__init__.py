@@ -1,0 +1,1 @@
+"""Hyperparameters: schedules, rates, optimizers and seeds (tricks 2.1-2.5)."""

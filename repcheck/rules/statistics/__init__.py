@@ -1,0 +1,1 @@
+"""Statistics and number forensics: arithmetic on what is printed (RC9nn)."""

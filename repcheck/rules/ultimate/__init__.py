@@ -1,0 +1,1 @@
+"""Ultimate methods (tricks 6.1-6.3)."""
