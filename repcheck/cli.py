@@ -1,0 +1,210 @@
+"""The command line: one command a stage, and no logic of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from repcheck import __version__
+from repcheck.errors import RepcheckError
+
+EPILOG = """\b
+Exit codes: 0 nothing flagged at or above --fail-on; 1 flagged or not reproduced;
+2 usage, or nothing run because nobody agreed; 3 undetermined under --strict;
+4 the claims file is invalid; 5 a rerun failed; 70 internal error; 130 interrupted.
+"""
+BROKEN, INTERRUPTED = 70, 130
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Guarded(click.Group):
+    """A group whose commands end with a sentence and an exit code, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run the command and turn what can go wrong into an exit code."""
+        try:
+            return super().invoke(ctx)
+        except RepcheckError as problem:
+            click.echo(str(problem), err=True)
+            ctx.exit(problem.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted; finished runs are kept, the same command resumes", err=True)
+            ctx.exit(INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception as broken:
+            _tell_of(broken)
+            ctx.exit(BROKEN)
+
+
+def _tell_of(broken: Exception) -> None:
+    import traceback
+
+    trace = "".join(traceback.format_exception(broken, limit=-6))
+    click.echo(f"{trace}\nrepcheck itself broke; this is a bug, not a finding.", err=True)
+
+
+@click.group(
+    cls=Guarded, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="repcheck")
+def main() -> None:
+    """Check whether the claims of a machine-learning paper stand.
+
+    A claims file says what the paper says. `check` reruns the artifact's own commands with fresh
+    seeds, judges every claim, looks for 43 known ways to tilt a comparison, and leaves an HTML
+    report. Start with `repcheck lint claims.yaml`.
+    """
+
+
+FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+
+
+def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+OUT = click.option(
+    "-o", "--out", type=click.Path(path_type=Path), metavar="DIR",
+    help="Where reports and runs are kept  [default: repcheck-out/<folder of FILE>]",
+)  # fmt: skip
+SEEDING = _options(
+    click.option("--seed-salt", default="", metavar="TEXT", help="Draw other fresh seeds."),
+    click.option(
+        "--seeds", "seeds_per_arm", type=click.IntRange(1), metavar="N",
+        help="Fresh seeds per arm  [default: the file's budget.seeds_per_arm, else 5]",
+    ),
+)  # fmt: skip
+RUNNING = _options(
+    click.option("-y", "--yes", is_flag=True, help="The artifact is trusted: run without asking."),
+    click.option("-j", "--jobs", type=click.IntRange(1), help="Runs at once  [default: cores]"),
+    click.option(
+        "--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+        help="Limit for one run  [default: 3600, or what the claims file says]",
+    ),
+    click.option(
+        "--python", type=click.Path(path_type=Path), metavar="PATH",
+        help="The interpreter whose folder comes first on a run's PATH",
+    ),
+    click.option(
+        "--rerun", type=click.Choice(["failed", "all"]),
+        help="Run again what is stored; old attempts stay counted.",
+    ),
+    click.option("--foreign", is_flag=True, help="Treat the artifact as somebody else's."),
+    click.option("--no-progress", is_flag=True, help="No progress bar and no heartbeat."),
+)  # fmt: skip
+JUDGING = _options(
+    click.option(
+        "--format", "formats", multiple=True, metavar="NAME[=FILE]",
+        help="Also write this format; repeatable: terminal, concise, json, html, markdown, github",
+    ),
+    click.option(
+        "--fail-on", type=click.Choice(["note", "minor", "major", "critical", "never"]),
+        default="major", show_default=True, help="The lightest finding that makes the exit code 1",
+    ),
+    click.option("--strict", is_flag=True, help="Exit 3 when something is undetermined."),
+    click.option(
+        "--thresholds", type=click.Path(path_type=Path), metavar="FILE",
+        help="YAML: {RC103: {slack: 0.1}}; printed on the report's first page",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Only the files, the exit code and errors."),
+)  # fmt: skip
+
+
+@main.command()
+@FILE
+@click.option("--all", "everything", is_flag=True, help="List every undeclared key.")
+def lint(file: Path, *, everything: bool) -> None:
+    """Check a claims file: its form, its references and its arithmetic. Runs nothing."""
+    from repcheck.lint import lint_file
+
+    sys.exit(lint_file(file, everything=everything))
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of claims files, for editors."""
+    import json
+
+    from repcheck.claims.schema import schema as made
+
+    click.echo(json.dumps(made(), indent=2))
+
+
+@main.command()
+@FILE
+@OUT
+@SEEDING
+@click.option(
+    "--format", "form", type=click.Choice(["table", "jsonl"]), default="table", show_default=True
+)
+def plan(file: Path, form: str, **given: Any) -> None:  # noqa: ANN401
+    """Show every run that `check` would make, and its cost as far as it is known. Runs nothing."""
+    from repcheck.pipeline import Request, planned
+    from repcheck.plan_table import shown
+
+    click.echo(shown(planned(Request(file=file, **given)), form), nl=False)
+
+
+@main.command()
+@FILE
+@OUT
+@SEEDING
+@RUNNING
+@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+def run(file: Path, **given: Any) -> None:  # noqa: ANN401
+    """Make the runs of the plan and store them; `report` judges them later."""
+    from repcheck.pipeline import Request, rerun
+
+    sys.exit(rerun(Request(file=file, **given)))
+
+
+@main.command()
+@FILE
+@OUT
+@SEEDING
+@RUNNING
+@JUDGING
+def check(file: Path, **given: Any) -> None:  # noqa: ANN401
+    """Lint, plan, rerun, judge and report: all of it."""
+    from repcheck.pipeline import Request
+    from repcheck.pipeline import check as check_all
+
+    sys.exit(check_all(Request(file=file, **given)))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@JUDGING
+def report(folder: Path, **given: Any) -> None:  # noqa: ANN401
+    """Judge and report again from what an earlier `check` or `run` stored in DIR."""
+    from repcheck.pipeline import report_again
+
+    sys.exit(report_again(folder, **given))
+
+
+@main.command()
+@click.argument("code", metavar="CODE")
+def explain(code: str) -> None:
+    """Explain one rule (RC103 or repeated-samples), with its examples."""
+    from repcheck.rules_page import explained
+
+    click.echo(explained(code), nl=False)
+
+
+@main.command()
+@click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table")
+def rules(form: str) -> None:
+    """List every rule."""
+    from repcheck.rules_page import listed
+
+    click.echo(listed(form), nl=False)

@@ -1,0 +1,70 @@
+"""`repcheck lint`: form, references and arithmetic of a claims file. Nothing is run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from repcheck import rules
+from repcheck.claims.costs import undeclared
+from repcheck.claims.load import ClaimsError, load
+from repcheck.claims.model import Claims
+from repcheck.fact import Evidence
+from repcheck.judge import judge
+from repcheck.reporters.parts.excerpt import Source
+from repcheck.rule import Judgement, Severity, State
+
+CLEAN, FOUND, INVALID, BROKEN = 0, 1, 4, 70
+MOST_KEYS = 12
+
+
+def lint_file(file: Path, *, everything: bool) -> int:
+    """Check a file, say what was found on standard output, and return the exit code."""
+    try:
+        claims = load(file)
+    except ClaimsError as invalid:
+        click.echo(str(invalid))
+        count = len(invalid.problems)
+        click.echo(f"{file}: {count} problem{'s' if count > 1 else ''}; nothing else was checked")
+        return INVALID
+    judgements = judge(Evidence(claims=claims), rules.load_family("statistics").values())
+    findings = [j for j in judgements if j.state in {State.FLAGGED, State.ERROR}]
+    source = Source({"path": claims.place.file, "sha256": claims.sha256})
+    for finding in findings:
+        click.echo("\n".join(_said(finding, source)))
+    click.echo(_sums(claims, judgements))
+    click.echo("\n".join(_silence(claims, everything=everything)))
+    if any(finding.state is State.ERROR for finding in findings):
+        return BROKEN
+    return FOUND if any(f.severity is not Severity.NOTE for f in findings) else CLEAN
+
+
+def _said(finding: Judgement, source: Source) -> list[str]:
+    weight = finding.severity.value if finding.severity else "error"
+    lines = [f"{finding.where}: {finding.rule} [{weight}] {finding.message}"]
+    lines += source.excerpt(finding.where.to_json())
+    return [*lines, f"  help: {finding.fix}"] if finding.fix else lines
+
+
+def _sums(claims: Claims, judgements: Sequence[Judgement]) -> str:
+    states = Counter(judgement.state for judgement in judgements)
+    held, open_ = states[State.CLEARED], states[State.UNDETERMINED]
+    counts = f"{len(claims.claims)} claims, {len(claims.methods)} methods, {len(claims.results)} results"
+    return (
+        f"{claims.place.file}: {counts}; form and references are in order; arithmetic:"
+        f" {held} checks hold, {states[State.FLAGGED]} flagged, {open_} could not be made"
+    )
+
+
+def _silence(claims: Claims, *, everything: bool) -> list[str]:
+    """Return what is undeclared and what that leaves undecided."""
+    found = undeclared(claims)
+    lines = [f"undeclared: {found.missing} of {found.relevant} relevant facts"]
+    shown = found.keys if everything else found.keys[:MOST_KEYS]
+    lines += [f"  {key.path}: leaves {key.rules} undecided; a rerun: {key.fill}" for key in shown]
+    if len(shown) < len(found.keys):
+        lines.append(f"  and {len(found.keys) - len(shown)} more: `repcheck lint --all`")
+    return lines

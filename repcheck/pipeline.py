@@ -1,0 +1,168 @@
+"""The whole flow on one screen, every stage one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from repcheck import executors, rules
+from repcheck.claims.load import load
+from repcheck.claims.model import Claims
+from repcheck.consent import agreed
+from repcheck.discover import modules
+from repcheck.errors import UsageError
+from repcheck.executor import Options, find
+from repcheck.exits import OK, USAGE, code_of
+from repcheck.fact import Evidence
+from repcheck.folder import Folder
+from repcheck.judge import judge
+from repcheck.plan import Plan, PlanOptions, make_plan
+from repcheck.progress import shown
+from repcheck.publish import Wanted, publish
+from repcheck.report import Circumstances, Found, build
+from repcheck.runs import Runs
+from repcheck.store import Store
+from repcheck.surroundings import command_line, environment, isolation, local_jobs
+from repcheck.thresholds import changed, load_thresholds
+from repcheck.verdict import conclude
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a person asked for on the command line."""
+
+    file: Path
+    out: Path | None = None
+    seed_salt: str = ""
+    seeds_per_arm: int | None = None
+    yes: bool = False
+    jobs: int | None = None
+    time_limit: float | None = None
+    python: Path | None = None
+    rerun: Literal["failed", "all"] | None = None
+    foreign: bool = False
+    no_progress: bool = False
+    formats: tuple[str, ...] = ()
+    fail_on: str = "major"
+    strict: bool = False
+    thresholds: Path | None = None
+    quiet: bool = False
+
+    @property
+    def folder(self) -> Folder:
+        """Return where this request's reports and runs are kept."""
+        return Folder(self.out or Folder.default_for(self.file))
+
+
+def planned(request: Request) -> Plan:
+    """Load and plan; nothing is executed and nothing is written."""
+    return _plan(load(request.file), request)
+
+
+def rerun(request: Request) -> int:
+    """Load, plan and execute; judging is left to `report_again`."""
+    claims = load(request.file)
+    plan = _plan(claims, request)
+    if not agreed(claims, plan, request):
+        return USAGE
+    _execute(claims, plan, request)
+    return OK
+
+
+def check(request: Request) -> int:
+    """Load, plan, execute, judge, conclude and report."""
+    claims = load(request.file)
+    wanted = [Wanted.read(one) for one in request.formats]
+    thresholds = load_thresholds(request.thresholds)
+    plan = _plan(claims, request)
+    if not agreed(claims, plan, request):
+        return USAGE
+    runs = _execute(claims, plan, request)
+    report = _judged(claims, plan, runs, thresholds)
+    publish(report, request.folder, wanted, quiet=request.quiet)
+    return code_of(report, fail_on=request.fail_on, strict=request.strict)
+
+
+def report_again(
+    root: Path,
+    *,
+    formats: tuple[str, ...],
+    fail_on: str,
+    strict: bool,
+    thresholds: Path | None,
+    quiet: bool,
+) -> int:
+    """Judge, conclude and report once more from what a folder holds; nothing is executed."""
+    folder = Folder(root)
+    wanted = [Wanted.read(one) for one in formats]
+    claims, plan = folder.claims(), folder.plan()
+    runs = folder.runs(plan)
+    report = _judged(claims, plan, runs, load_thresholds(thresholds))
+    publish(report, folder, wanted, quiet=quiet)
+    return code_of(report, fail_on=fail_on, strict=strict)
+
+
+def _plan(claims: Claims, request: Request) -> Plan:
+    folder = request.folder
+    return make_plan(
+        claims,
+        PlanOptions(
+            exclude=(folder.root,),
+            salt=request.seed_salt,
+            seeds_per_arm=request.seeds_per_arm,
+            time_limit_s=request.time_limit,
+            jobs=request.jobs or local_jobs(),
+            history=folder.history(),
+        ),
+    )
+
+
+def _execute(claims: Claims, plan: Plan, request: Request) -> Runs:
+    if plan.runs and (request.foreign or claims.trust.get("own") == "foreign"):
+        raise UsageError(NO_SANDBOX)
+    store = Store.open(request.folder.store)
+    request.folder.keep(request.file, plan)
+    modules(executors)
+    options = Options(
+        jobs=plan.jobs, python=request.python, rerun="none" if request.rerun is None else request.rerun
+    )
+    with shown(len(plan.runs), quiet=request.quiet or request.no_progress) as progress:
+        return find("local")(plan, store, options, progress)
+
+
+def _judged(
+    claims: Claims, plan: Plan, runs: Runs, thresholds: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    evidence = Evidence(claims=claims, runs=runs)
+    known = rules.load()
+    judgements = judge(evidence, known.values(), thresholds)
+    conclusion = conclude(evidence, judgements)
+    found = Found(
+        claims=claims,
+        plan=plan,
+        runs=runs,
+        rules=known,
+        judgements=judgements,
+        conclusion=conclusion,
+    )
+    return build(
+        found,
+        Circumstances(
+            claims_path=claims.place.file,
+            command=command_line(),
+            environment=environment(),
+            isolation=isolation(runs),
+            thresholds=changed(known, thresholds),
+            artifact={"root": claims.artifact.root.get("."), "commit": claims.artifact.commit.get("")},
+        ),
+    )
+
+
+NO_SANDBOX = (
+    "the artifact is stated to be somebody else's (`trust: foreign` or --foreign), and this version"
+    " of repcheck has no sandbox for it: its commands would run with your rights. Nothing was run."
+    " Read the code first; then remove the statement and answer for it with --yes, on a machine"
+    " that holds nothing else."
+)

@@ -1,0 +1,60 @@
+"""The plan as a person or a program reads it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from repcheck.plan import Plan
+from repcheck.runs import RunSpec
+from repcheck.units import print_duration
+
+
+def shown(plan: Plan, form: str) -> str:
+    """Return the plan as a table, or as JSON lines."""
+    return plan.to_jsonl() if form == "jsonl" else "\n".join(_table(plan)) + "\n"
+
+
+def _table(plan: Plan) -> list[str]:
+    lines: list[str] = []
+    if plan.runs:
+        rows = [("arm", "method", "dataset", "seed", "chosen by", "cost", "state")]
+        rows += [_row(plan, run) for run in plan.runs]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines += [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        lines.append("")
+    lines += _sums(plan)
+    lines += [f"left out: {left.run}: {left.detail} ({left.reason})" for left in plan.left_out]
+    lines += [
+        f"not run: {gap.claim}: {gap.would_decide} ({gap.reason})" for gap in plan.not_run
+    ]
+    return lines + [f"note: {note}" for note in plan.notes]
+
+
+def _row(plan: Plan, run: RunSpec) -> tuple[str, ...]:
+    chooser = {"fresh": "repcheck", "declared": "the authors"}[run.seed_kind.value]
+    state = "done" if run.key in plan.done else "to do"
+    cost = plan.cost(run)
+    return (
+        run.arm, run.method, run.dataset, str(run.seed), chooser,
+        "unknown" if cost is None else print_duration(cost), state,
+    )  # fmt: skip
+
+
+def _sums(plan: Plan) -> list[str]:
+    if not plan.runs:
+        return ["nothing to run"]
+    kinds = Counter(run.seed_kind.value for run in plan.runs)
+    left = sum(run.key not in plan.done for run in plan.runs)
+    cost = plan.estimate_s
+    jobs = f"{plan.jobs} at once"
+    spent = "unknown before the first runs" if cost is None else f"about {print_duration(cost)}, {jobs}"
+    salt = f", salt {plan.salt!r}" if plan.salt else ""
+    return [
+        f"{len(plan.runs)} runs: {kinds['fresh']} with fresh seeds"
+        f" ({', '.join(map(str, plan.fresh_seeds))}{salt}),"
+        f" {kinds['declared']} with declared ones; {left} to do",
+        f"cost: {spent}",
+    ]

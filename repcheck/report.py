@@ -1,0 +1,357 @@
+"""report.json: everything that was found, as plain data; the pages are made from it alone.
+
+The contract for every consumer, versioned by `SCHEMA`. Nothing a person sees in the HTML page is
+missing here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from repcheck import __version__
+from repcheck.claims.costs import undeclared
+from repcheck.claims.model import Claims, Method, Result
+from repcheck.errors import Inapplicable, Missing
+from repcheck.fact import Evidence, Quantity
+from repcheck.facts.work import Unit, Work
+from repcheck.fairness import Fairness
+from repcheck.plan import Plan
+from repcheck.reproduction import Reproduction
+from repcheck.rule import Judgement, Rule, Severity, State
+from repcheck.runs import Run, Runs, SeedKind
+from repcheck.tricks import TRICKS, Trick
+from repcheck.verdict import ClaimVerdict, Conclusion
+
+SCHEMA = 1
+MOST_RESULTS = 200
+UNITS: tuple[Unit, ...] = ("steps", "samples", "epochs")
+_WORST_FIRST = (
+    State.FLAGGED,
+    State.ERROR,
+    State.UNDETERMINED,
+    State.CLEARED,
+    State.NOT_APPLICABLE,
+)
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """How and where the check was made: everything a report says beside its findings."""
+
+    claims_path: str
+    command: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    isolation: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Sequence[Mapping[str, Any]] = ()
+    artifact: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The product of every stage, ready to be written down."""
+
+    claims: Claims
+    plan: Plan
+    runs: Runs
+    rules: Mapping[str, Rule]
+    judgements: Sequence[Judgement]
+    conclusion: Conclusion
+
+
+def build(found: Found, made: Circumstances) -> Json:
+    """Return the report as plain JSON data."""
+    claims, conclusion = found.claims, found.conclusion
+    judgements = _gathered(found.judgements)
+    work = Evidence(claims=claims).get(Work)
+    return {
+        "repcheck": {"version": __version__, "schema": SCHEMA},
+        "paper": _paper(claims),
+        "claims_file": {
+            "path": made.claims_path,
+            "sha256": claims.sha256,
+            "declared_by": claims.declared_by.get("undeclared"),  # type: ignore[arg-type]
+        },
+        "command": made.command,
+        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "environment": dict(made.environment),
+        "isolation": dict(made.isolation),
+        "artifact": dict(made.artifact),
+        "thresholds": list(made.thresholds),
+        "seed_salt": found.plan.salt,
+        "headline": {
+            "sentence": conclusion.sentence,
+            "verdict": conclusion.verdict,
+            "flagged": sum(_weighty(j) for j in judgements),
+            "counts": conclusion.counts,
+        },
+        "claims": [_claim(claims, verdict) for verdict in conclusion.verdicts],
+        "judgements": [_judgement(j) for j in judgements],
+        "rules": {code: _rule(found.rules[code]) for code in sorted({j.rule for j in judgements})},
+        "arms": _arms(found.plan),
+        "runs": [_run(run) for run in found.runs],
+        "methods": [_method(work, method) for method in claims.methods.values()],
+        "results": [_result(row) for row in claims.results[:MOST_RESULTS]],
+        "coverage": _coverage(claims, found.judgements),
+        "plan": _plan(found.plan, found.runs),
+        "waived": [],
+    }
+
+
+def _weighty(judgement: Judgement) -> bool:
+    return judgement.state is State.FLAGGED and judgement.severity is not Severity.NOTE
+
+
+def _paper(claims: Claims) -> Json:
+    paper = claims.paper
+    said = {"title": paper.title, "venue": paper.venue, "version": paper.version, "url": paper.url}
+    return {key: leaf.get("") for key, leaf in said.items()} | {
+        "authors": list(paper.authors.get(()))
+    }
+
+
+def _gathered(judgements: Iterable[Judgement]) -> list[Judgement]:
+    """Keep one judgement for each precondition that made a rule not applicable."""
+    kept: list[Judgement] = []
+    seen: set[tuple[str, str]] = set()
+    for judgement in judgements:
+        key = (judgement.rule, judgement.message)
+        if judgement.state is State.NOT_APPLICABLE:
+            if key in seen:
+                continue
+            seen.add(key)
+        kept.append(judgement)
+    return kept
+
+
+def _claim(claims: Claims, verdict: ClaimVerdict) -> Json:
+    claim = verdict.claim
+    metric = claims.metrics.get(claim.metric.get(""))
+    return {
+        "id": claim.id.get(""),
+        "text": claim.text.get(""),
+        "type": claim.kind,
+        "method": claim.method.get(""),
+        "baselines": list(claim.baselines.get(())),
+        "dataset": claim.dataset.get(""),
+        "metric": claim.metric.get(""),
+        "unit": metric.unit.get("") if metric else "",
+        "higher_is_better": metric.higher_is_better.get(True) if metric else None,  # noqa: FBT003
+        "where": claim.place.to_json(),
+        "paper_where": claim.where.get(""),
+        "reproduction": _reproduction(verdict.reproduction),
+        "parts": [_reproduction(part) for part in verdict.parts],
+        "fairness": _fairness(verdict.fairness),
+        "headline": verdict.headline,
+        "rules": verdict.states,
+    }
+
+
+def _reproduction(found: Reproduction) -> Json:
+    return {
+        "verdict": found.verdict,
+        "detail": found.detail,
+        "axis": found.axis,
+        "baseline": found.baseline or None,
+        "claimed": found.claimed,
+        "claimed_text": found.claimed_text,
+        "observed": found.observed,
+        "interval": list(found.interval) if found.interval else None,
+        "level": found.level,
+        "test": found.test,
+        "n": {"method": found.n_method, "baseline": found.n_baseline},
+        "seeds_needed": found.seeds_needed,
+        "rule": found.rule,
+        "caveats": list(found.caveats),
+        "reason": found.reason.value if found.reason else None,
+    }
+
+
+def _fairness(found: Fairness) -> Json:
+    return {
+        "verdict": found.verdict,
+        "by": list(found.by),
+        "explained_at_least": found.explained_at_least,
+        "words": found.words,
+        "required_undetermined": list(found.required_open),
+    }
+
+
+def quantity(measured: Quantity) -> Json:
+    """Return a quantity as the report carries it."""
+    return {
+        "name": measured.name,
+        "value": measured.value,
+        "unit": measured.unit,
+        "level": measured.level.value,
+        "source": measured.source,
+    }
+
+
+def _judgement(judgement: Judgement) -> Json:
+    return {
+        "rule": judgement.rule,
+        "name": judgement.name,
+        "trick": judgement.trick,
+        "subject": {"kind": judgement.subject_kind, "id": judgement.subject_id},
+        "state": judgement.state.value,
+        "part": judgement.part.value,
+        "kind": judgement.kind.value if judgement.kind else None,
+        "severity": judgement.severity.value if judgement.severity else None,
+        "level": judgement.level.value if judgement.level else None,
+        "message": judgement.message,
+        "quantities": [quantity(one) for one in judgement.quantities],
+        "where": judgement.where.to_json(),
+        "reason": judgement.reason.value if judgement.reason else None,
+        "would_decide": judgement.would_decide,
+        "fix": judgement.fix,
+        "limit": judgement.limit,
+        "claims": list(judgement.claims),
+    }
+
+
+def _rule(rule: Rule) -> Json:
+    return {
+        "name": rule.name,
+        "title": rule.title,
+        "trick": rule.trick,
+        "family": rule.family,
+        "severity": rule.severity.value,
+        "catches": rule.section("What it catches"),
+        "legitimate": rule.section("When it is legitimate"),
+        "decided": rule.section("How it is decided"),
+        "fix": rule.section("How to fix"),
+        "source": rule.section("Source"),
+    }
+
+
+def _run(run: Run) -> Json:
+    return {
+        "key": run.key,
+        "arm": run.arm,
+        "arm_kind": run.arm_kind,
+        "method": run.method,
+        "dataset": run.dataset,
+        "seed": run.seed,
+        "seed_kind": run.seed_kind.value,
+        "status": run.status.value,
+        "reason": run.reason,
+        "metrics": dict(run.metrics),
+        "wall_s": round(run.wall_s, 3),
+        "peak_rss_mb": round(run.peak_rss_mb, 1),
+        "budget": {},
+        "directory": run.directory,
+        "attempts": run.attempts,
+        "command": " && ".join(" ".join(argv) for argv in run.commands),
+        "exit_code": run.exit_code,
+        "stdout_sha256": run.stdout_sha256,
+        "machine": run.machine,
+    }
+
+
+def _method(work: Work, method: Method) -> Json:
+    return {
+        "id": method.id,
+        "role": method.role.get("baseline") if method.role.known else "undeclared",
+        "declared": [
+            {"key": key, "value": str(leaf), "where": leaf.disclosure.where}
+            for key, leaf in method.leaves()
+            if not leaf.undeclared and key != "extends"
+        ],
+        "budget": _budget(work, method),
+    }
+
+
+def _budget(work: Work, method: Method) -> Json:
+    seen, found = work.of(method), {}
+    for unit in UNITS:
+        try:
+            found[unit] = quantity(seen.quantity(unit))
+        except Missing as missing:
+            found[unit] = {"value": None, "reason": missing.would_decide}
+        except Inapplicable as nothing:
+            found[unit] = {"value": None, "reason": str(nothing)}
+    return found
+
+
+def _result(row: Result) -> Json:
+    printed = row.centre.text
+    if row.std.known:
+        printed += f" ± {row.std}"
+    if row.n.known:
+        printed += f" (n = {row.n})"
+    return {
+        "method": row.method.get(""),
+        "dataset": row.dataset.get(""),
+        "metric": row.metric.get(""),
+        "printed": printed,
+        "where": row.place.to_json(),
+    }
+
+
+def _coverage(claims: Claims, judgements: Sequence[Judgement]) -> Json:
+    by_trick: dict[str, list[Judgement]] = defaultdict(list)
+    for judgement in judgements:
+        by_trick[judgement.trick].append(judgement)
+    return {
+        "rules": {state.value: sum(j.state is state for j in judgements) for state in State},
+        "tricks": [_trick(trick, by_trick[trick.number]) for trick in TRICKS],
+        "undeclared": undeclared(claims).to_json(),
+    }
+
+
+def _trick(trick: Trick, judgements: Sequence[Judgement]) -> Json:
+    states = Counter(judgement.state for judgement in judgements)
+    state = next((state for state in _WORST_FIRST if states[state]), State.UNDETERMINED)
+    speaking = next((j for j in judgements if j.state is state), None)
+    severities = [j.severity for j in judgements if j.severity]
+    return {
+        "trick": trick.number,
+        "slug": trick.slug,
+        "says": trick.says,
+        "group": trick.group,
+        "state": state.value,
+        "states": {one.value: count for one, count in states.items()},
+        "severity": max(severities, key=lambda s: s.rank).value if severities else None,
+        "reason": _reason_of(speaking, judgements),
+        "would_decide": speaking.would_decide if speaking else "a rule that is not written yet",
+        "message": speaking.message if speaking else "",
+        "rules": sorted({judgement.rule for judgement in judgements}),
+    }
+
+
+def _reason_of(speaking: Judgement | None, judgements: Sequence[Judgement]) -> str | None:
+    if not judgements:
+        return "no-rule-yet"
+    return speaking.reason.value if speaking and speaking.reason else None
+
+
+def _arms(plan: Plan) -> list[Json]:
+    arms = dict.fromkeys((run.arm, run.arm_kind, run.method) for run in plan.runs)
+    return [{"id": arm, "kind": kind, "method": method} for arm, kind, method in arms]
+
+
+def _plan(plan: Plan, runs: Runs) -> Json:
+    return {
+        "planned": len(plan.runs),
+        "done": len(runs),
+        "left_out": [
+            {"title": left.run, "reason": left.reason.value, "detail": left.detail}
+            for left in plan.left_out
+        ],
+        "not_run": [
+            {"claim": gap.claim, "reason": gap.reason.value, "would_decide": gap.would_decide}
+            for gap in plan.not_run
+        ],
+        "notes": list(plan.notes),
+        "seeds": {
+            kind.value: sorted({run.seed for run in plan.runs if run.seed_kind is kind})
+            for kind in SeedKind
+        },
+        "wall_s": round(sum(run.wall_s for run in runs), 1),
+    }

@@ -1,0 +1,355 @@
+"""Whether a claim's numbers come out again: from fresh seeds only, by the three-way rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from repcheck.claims.comparison import dataset_of
+from repcheck.claims.model import Claim, Claims, Method, Result
+from repcheck.claims.stated import Stated
+from repcheck.errors import Inapplicable, Missing, Reason
+from repcheck.fact import Evidence
+from repcheck.facts.reruns import Reruns, SeedScores
+from repcheck.runs import SeedKind
+from repcheck.stats.compare import Summary, collapse_caveat, differences
+from repcheck.stats.criteria import DEFAULT, Criteria
+from repcheck.stats.decide import decide_direction, decide_gain, decide_threshold, decide_value
+from repcheck.stats.decision import Decision, GainClaim, Sample, ThresholdClaim, ValueClaim
+from repcheck.units import decimals
+
+NOT_RUN = "not-run"
+AS_SUPPLIED = "not-reproducible-as-supplied"
+ORIENTED = "lower is better for this metric; differences are oriented so that positive is better"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduction:
+    """The verdict on one number of a claim, with everything it rests on.
+
+    `axis` says what `claimed`, `observed` and `interval` are: a gain over `baseline`, or a value.
+    `interval` is the verdict's own; for a value it is that of "rerun minus reported", moved to the
+    reported value.
+    """
+
+    verdict: str
+    detail: str = ""
+    axis: str = "value"
+    baseline: str = ""
+    claimed: float | None = None
+    claimed_text: str = ""
+    observed: float | None = None
+    interval: tuple[float, float] | None = None
+    level: float | None = None
+    test: str = ""
+    n_method: int = 0
+    n_baseline: int | None = None
+    seeds_needed: int | None = None
+    rule: str = ""
+    caveats: tuple[str, ...] = ()
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One claim put to the runs: who, on what, measured how."""
+
+    claims: Claims
+    claim: Claim
+    method: Method
+    dataset: str
+    metric: str
+    evidence: Evidence
+    criteria: Criteria = DEFAULT
+
+    @property
+    def sign(self) -> int:
+        """Return +1 where higher is better, -1 where lower is."""
+        return 1 if self.claims.metrics[self.metric].higher_is_better.value else -1
+
+    def fresh(self, method: Method) -> SeedScores:
+        """Return the scores of a method's fresh seeds, or raise `Missing`."""
+        if not (method.train.command.known or method.eval.command.known):
+            would = f"declare `methods.{method.id}.train.command`"
+            raise Missing(Reason.NO_COMMAND, would)
+        scores = self.evidence.get(Reruns).of(method.id, self.dataset, self.metric, SeedKind.FRESH)
+        if scores.failed and not scores.values:
+            raise Missing(Reason.COMMAND_FAILED, _why_all_failed(scores))
+        return scores
+
+    def sample(self, method: Method) -> Sample:
+        """Return a method's fresh seeds, oriented so that higher is better."""
+        scores = self.fresh(method)
+        values = [self.sign * value for value in scores.values]
+        return Sample.of(values, crashed=len(scores.failed))
+
+    def row(self, method: Method) -> Result | None:
+        """Return the reported row of a method, where there is exactly one."""
+        rows = [
+            row
+            for row in self.claims.results
+            if row.method.get("") == method.id
+            and row.metric.get("") == self.metric
+            and row.dataset.get(self.dataset) == self.dataset
+            and row.at.undeclared
+        ]
+        return rows[0] if len(rows) == 1 else None
+
+
+def _why_all_failed(scores: SeedScores) -> str:
+    first = scores.failed[0]
+    n = len(scores.failed)
+    return f"all {n} runs of `{first.method}` failed; the first: {first.status}, {first.reason}"
+
+
+def _last_digit(text: str) -> float:
+    """Return one unit of the last printed digit."""
+    return float(f"1e-{decimals(text)}")
+
+
+def reproduce(claims: Claims, claim: Claim, evidence: Evidence) -> tuple[Reproduction, ...]:
+    """Return the verdict on every number of a claim; the first is the claim's own."""
+    try:
+        question = _question(claims, claim, evidence)
+    except (Missing, Inapplicable) as gap:
+        return (_not_run(claim, gap),)
+    if claim.improvement.known:
+        return _each_baseline(question, _gain)
+    if claim.value.known or claim.at_least.known or claim.at_most.known:
+        value = _safely(question, None, lambda: _value(question))
+        return (value, *_each_baseline(question, _direction))
+    words = f"no verdict rule yet for a claim of type `{claim.kind}`"
+    return (Reproduction(verdict=NOT_RUN, rule=words, reason=Reason.NO_RULE_YET),)
+
+
+def _question(claims: Claims, claim: Claim, evidence: Evidence) -> Question:
+    method = claims.methods[claim.method.value]
+    return Question(
+        claims=claims,
+        claim=claim,
+        method=method,
+        dataset=dataset_of(claims, claim, method),
+        metric=claim.metric.value,
+        evidence=evidence,
+    )
+
+
+def _each_baseline(
+    question: Question, decide: Callable[[Question, Method], Reproduction]
+) -> tuple[Reproduction, ...]:
+    named = [question.claims.methods[name] for name in question.claim.baselines.get(())]
+    return tuple(_safely(question, one, partial(decide, question, one)) for one in named)
+
+
+def _safely(
+    question: Question, baseline: Method | None, decide: Callable[[], Reproduction]
+) -> Reproduction:
+    try:
+        return decide()
+    except (Missing, Inapplicable) as gap:
+        return _not_run(question.claim, gap, baseline)
+
+
+def _not_run(
+    claim: Claim, gap: Missing | Inapplicable, baseline: Method | None = None
+) -> Reproduction:
+    reason = gap.reason if isinstance(gap, Missing) else Reason.NOT_TESTABLE
+    words = gap.would_decide if isinstance(gap, Missing) else str(gap)
+    claimed = claim.improvement if claim.improvement.known else claim.value
+    return Reproduction(
+        verdict=NOT_RUN,
+        detail=AS_SUPPLIED if reason is Reason.COMMAND_FAILED else "",
+        axis="gain" if claim.improvement.known or baseline else "value",
+        baseline=baseline.id if baseline else "",
+        claimed=claimed.content if not claim.relative else None,
+        claimed_text=claimed.text,
+        rule=f"Not run: {words}.",
+        reason=reason,
+    )
+
+
+def _gain(question: Question, baseline: Method) -> Reproduction:
+    claim = question.claim
+    ours = question.sample(question.method)
+    theirs, caveats = _baseline_sample(question, baseline)
+    claimed, unit, said = _claimed_gain(question, baseline, theirs)
+    if claimed <= 0:
+        raise Inapplicable(f"`{claim.improvement.path}` is {claim.improvement}: no gain is claimed")
+    tolerance = claim.tolerance.value if claim.tolerance.known else None
+    decision = decide_gain(
+        ours,
+        theirs,
+        GainClaim(claimed=claimed, unit=unit, tolerance=tolerance),
+        question.criteria,
+        pairs=_pairs(question, baseline, published=theirs.published),
+    )
+    found = _from_decision(decision, question, said + caveats)
+    return replace(
+        found,
+        axis="gain",
+        baseline=baseline.id,
+        claimed=claimed,
+        claimed_text=claim.improvement.text,
+        observed=decision.interval.estimate if decision.interval else None,
+    )
+
+
+def _claimed_gain(
+    question: Question, baseline: Method, theirs: Sample
+) -> tuple[float, float, tuple[str, ...]]:
+    """Return the claimed gain in metric units, one unit of its last digit, and what was assumed."""
+    stated = question.claim.improvement
+    unit = _last_digit(stated.text)
+    if not question.claim.relative:
+        return stated.value, unit, ()
+    row = question.row(baseline)
+    if row is not None and row.centre.known:
+        reference, source = abs(row.centre.value), "reported"
+    elif theirs.finished is not None:
+        reference, source = abs(theirs.finished.mean), "rerun"
+    else:
+        raise Missing(Reason.UNDECLARED_KEY, f"declare a result of `{baseline.id}`")
+    said = f"{stated.text} is taken of the baseline's {source} value {reference:.4g}"
+    return stated.value / 100 * reference, unit / 100 * reference, (said,)
+
+
+def _baseline_sample(question: Question, baseline: Method) -> tuple[Sample, tuple[str, ...]]:
+    """Return the baseline's fresh seeds, or its published summary where it has no command."""
+    try:
+        return question.sample(baseline), ()
+    except Missing as missing:
+        row = question.row(baseline)
+        if missing.reason is not Reason.NO_COMMAND or row is None:
+            raise
+        if not (row.mean.known and row.std.known and row.n.known and row.n.value >= 2):
+            raise
+    summary = _published(row)
+    said = f"`{baseline.id}` was not rerun: its published mean, std and n stand in for it"
+    oriented = replace(summary, mean=question.sign * summary.mean)
+    return Sample(finished=oriented, published=True), (said,)
+
+
+def _published(row: Result) -> Summary:
+    n = row.n.value if row.n.known else None
+    spread = row.std.value if row.std.known else None
+    return Summary.published(row.centre.value, spread, n, kind=row.std_kind.get("sample"))
+
+
+def _pairs(question: Question, baseline: Method, *, published: bool) -> Summary | None:
+    """Summarise seed by seed where the file declares what a seed fixes in both arms."""
+    ours, theirs = question.method.seeds.fixes.get(()), baseline.seeds.fixes.get(())
+    if published or not set(ours) & set(theirs):
+        return None
+    a, b = question.fresh(question.method), question.fresh(baseline)
+    first = dict(zip(a.seeds, a.values, strict=True))
+    second = dict(zip(b.seeds, b.values, strict=True))
+    shared = [seed for seed in first if seed in second]
+    if len(shared) < 2:
+        return None
+    return differences(
+        [question.sign * first[seed] for seed in shared],
+        [question.sign * second[seed] for seed in shared],
+    )
+
+
+def _value(question: Question) -> Reproduction:
+    claim, sample = question.claim, question.sample(question.method)
+    mean = question.sign * sample.finished.mean if sample.finished else None
+    if not claim.value.known:
+        return _threshold(question, sample)
+    reported, said = _reported(question)
+    sign = question.sign
+    asked = ValueClaim(
+        reported=replace(reported, mean=sign * reported.mean), unit=_last_digit(claim.value.text)
+    )
+    decision = decide_value(sample, asked, question.criteria)
+    margin = next((leaf.value for leaf in (claim.margin, claim.tolerance) if leaf.known), None)
+    if margin is not None and margin <= -decision.theta:
+        decision = decide_value(sample, replace(asked, margin=margin), question.criteria)
+    elif margin is not None:
+        said += (f"the declared margin {margin:g} is wider than repcheck's and is not used",)
+    ends = decision.interval and sorted(
+        reported.mean + sign * end for end in (decision.interval.low, decision.interval.high)
+    )
+    return replace(
+        _from_decision(decision, question, said),
+        claimed=reported.mean,
+        claimed_text=claim.value.text,
+        observed=mean,
+        interval=(ends[0], ends[1]) if ends else None,
+        n_baseline=None,
+    )
+
+
+def _reported(question: Question) -> tuple[Summary, tuple[str, ...]]:
+    """Return what the paper says of the value: mean, spread and n where a row states them."""
+    value, row = question.claim.value.value, question.row(question.method)
+    if row is None or not row.centre.known or row.centre.value != value:
+        return Summary(mean=value, sd=None, n=1), ("the paper's n is not stated: taken as 1",)
+    said = () if row.n.known else ("the paper's n is not stated: taken as 1",)
+    if row.std.known and row.std_kind.undeclared:
+        said += ("the kind of the paper's spread is not stated: taken as a sample std",)
+    return _published(row), said
+
+
+def _threshold(question: Question, sample: Sample) -> Reproduction:
+    claim = question.claim
+    stated: Stated[float] = claim.at_least if claim.at_least.known else claim.at_most
+    raw = sample.finished
+    if raw is not None:
+        raw = replace(raw, mean=question.sign * raw.mean)
+    decision = decide_threshold(
+        replace(sample, finished=raw),
+        ThresholdClaim(
+            unit=_last_digit(stated.text),
+            at_least=stated.value if claim.at_least.known else None,
+            at_most=None if claim.at_least.known else stated.value,
+        ),
+        question.criteria,
+    )
+    side = "at least" if claim.at_least.known else "at most"
+    return replace(
+        _from_decision(decision, question, ()),
+        claimed=stated.value,
+        claimed_text=f"{side} {stated.text}",
+        observed=raw.mean if raw else None,
+    )
+
+
+def _direction(question: Question, baseline: Method) -> Reproduction:
+    ours = question.sample(question.method)
+    theirs, caveats = _baseline_sample(question, baseline)
+    decision = decide_direction(
+        ours, theirs, unit=_last_digit(question.claim.value.text), criteria=question.criteria
+    )
+    return replace(
+        _from_decision(decision, question, caveats),
+        axis="gain",
+        baseline=baseline.id,
+        claimed=0.0,
+        claimed_text=f"better than {baseline.id}",
+        observed=decision.interval.estimate if decision.interval else None,
+    )
+
+
+def _from_decision(decision: Decision, question: Question, said: Iterable[str]) -> Reproduction:
+    interval, caveats = decision.interval, [*said]
+    if question.sign < 0:
+        caveats.append(ORIENTED)
+    if decision.needed is not None:
+        caveats.append(decision.needed.in_words)
+    if decision.verdict != "inconclusive" and "deterministic" not in decision.details:
+        caveats.append(collapse_caveat(decision.n_a))
+    return Reproduction(
+        verdict=decision.verdict,
+        detail=decision.detail,
+        interval=(interval.low, interval.high) if interval else None,
+        level=interval.level if interval else None,
+        test=decision.test,
+        n_method=decision.n_a,
+        n_baseline=decision.n_b,
+        seeds_needed=decision.seeds_needed,
+        rule=decision.rule_in_words,
+        caveats=tuple(caveats),
+    )

@@ -1,0 +1,108 @@
+"""What is concluded of each claim: reproduction and fairness, side by side and never merged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from repcheck.claims.model import Claim
+from repcheck.fact import Evidence
+from repcheck.fairness import Bearing, Fairness, fairness
+from repcheck.reproduction import NOT_RUN, Reproduction, reproduce
+from repcheck.rule import Judgement, Severity, State
+
+_WORST_FIRST = ("not-reproduced", NOT_RUN, "inconclusive", "reproduced")
+_SPOKEN = {
+    "reproduced": "reproduced",
+    "not-reproduced": "not reproduced",
+    "inconclusive": "inconclusive",
+    NOT_RUN: "not run",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimVerdict:
+    """Both verdicts on one claim; `parts` are the reproduction verdicts it is made of."""
+
+    claim: Claim
+    reproduction: Reproduction
+    parts: tuple[Reproduction, ...]
+    fairness: Fairness
+    headline: str
+    states: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """All verdicts, and the one sentence at the top of the page."""
+
+    verdicts: tuple[ClaimVerdict, ...]
+    sentence: str
+    verdict: str
+    counts: dict[str, int]
+
+
+def conclude(evidence: Evidence, judgements: Sequence[Judgement]) -> Conclusion:
+    """Conclude from reruns and judgements; the file's first claim is the headline."""
+    bearing = Bearing(judgements)
+    verdicts = tuple(
+        _verdict(evidence, claim, bearing.on(claim)) for claim in evidence.claims.claims
+    )
+    counts = Counter(one.reproduction.verdict for one in verdicts)
+    return Conclusion(
+        verdicts=verdicts,
+        sentence=_sentence(verdicts, judgements),
+        verdict=verdicts[0].reproduction.verdict,
+        counts={word: counts.get(word, 0) for word in reversed(_WORST_FIRST)},
+    )
+
+
+def _verdict(evidence: Evidence, claim: Claim, bearing: Sequence[Judgement]) -> ClaimVerdict:
+    parts = reproduce(evidence.claims, claim, evidence)
+    own = min(parts, key=lambda part: _WORST_FIRST.index(part.verdict))
+    fair = fairness(claim, bearing)
+    return ClaimVerdict(
+        claim=claim,
+        reproduction=own,
+        parts=parts,
+        fairness=fair,
+        headline=_headline(claim, own, fair),
+        states=dict(Counter(j.state.value for j in bearing)),
+    )
+
+
+def _headline(claim: Claim, found: Reproduction, fair: Fairness) -> str:
+    said = f"{claim.id.get('')}: {_SPOKEN[found.verdict]}"
+    if found.detail:
+        said += f" ({found.detail.replace('-', ' ')})"
+    if found.verdict == NOT_RUN:
+        said += f": {found.rule.removeprefix('Not run: ')}"
+    else:
+        said += f". {found.rule}"
+    return f"{said.rstrip('.')}. Fairness: {fair.verdict.replace('-', ' ')}: {fair.words}."
+
+
+def _sentence(verdicts: Sequence[ClaimVerdict], judgements: Sequence[Judgement]) -> str:
+    """Return the page's verdict: the headline claim, what became of it, and why."""
+    first = verdicts[0]
+    name = first.claim.text.get("") or f"claim {first.claim.id.get('')}"
+    said = f"“{name.rstrip('.')}” {_ENDS[first.reproduction.verdict]}"
+    unfair = first.fairness.verdict in {"invalid", "asymmetric"}
+    joined = "but" if first.reproduction.verdict == "reproduced" else "and"
+    if unfair:
+        said += f", {joined} the comparison is not like with like: {first.fairness.cause}"
+    heavy = {Severity.MAJOR, Severity.CRITICAL}
+    findings = sum(j.state is State.FLAGGED and j.severity in heavy for j in judgements)
+    others = findings - 1 if unfair else findings
+    unsettled = sum(j.state is State.UNDETERMINED for j in judgements)
+    checks = f"{others} {'other ' if unfair else ''}major finding{'s' if others > 1 else ''}, "
+    return f"{said}; {checks if others else ''}{unsettled} checks could not be decided."
+
+
+_ENDS = {
+    "reproduced": "is reproduced",
+    "not-reproduced": "is not reproduced",
+    "inconclusive": "could not be decided by these seeds",
+    NOT_RUN: "was not rerun",
+}
