@@ -48,9 +48,7 @@ def _tell_of(broken: Exception) -> None:
     click.echo(f"{trace}\nrepcheck itself broke; this is a bug, not a finding.", err=True)
 
 
-@click.group(
-    cls=Guarded, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
-)
+@click.group(cls=Guarded, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="repcheck")
 def main() -> None:
     """Check whether the claims of a machine-learning paper stand.

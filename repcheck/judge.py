@@ -59,7 +59,10 @@ def _ask(rule: Rule, evidence: Evidence, options: Mapping[str, Any]) -> Iterator
 
 
 def _outcomes(
-    rule: Rule, subject: Any, evidence: Evidence, options: Mapping[str, Any]  # noqa: ANN401
+    rule: Rule,
+    subject: Any,  # noqa: ANN401
+    evidence: Evidence,
+    options: Mapping[str, Any],
 ) -> Sequence[Outcome | Judgement]:
     try:
         facts = {name: evidence.get(kind) for name, kind in rule.needs.items()}

@@ -52,7 +52,8 @@ def _said(finding: Judgement, source: Source) -> list[str]:
 def _sums(claims: Claims, judgements: Sequence[Judgement]) -> str:
     states = Counter(judgement.state for judgement in judgements)
     held, open_ = states[State.CLEARED], states[State.UNDETERMINED]
-    counts = f"{len(claims.claims)} claims, {len(claims.methods)} methods, {len(claims.results)} results"
+    sizes = {"claims": claims.claims, "methods": claims.methods, "results": claims.results}
+    counts = ", ".join(f"{len(items)} {name}" for name, items in sizes.items())
     return (
         f"{claims.place.file}: {counts}; form and references are in order; arithmetic:"
         f" {held} checks hold, {states[State.FLAGGED]} flagged, {open_} could not be made"

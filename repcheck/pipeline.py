@@ -125,9 +125,7 @@ def _execute(claims: Claims, plan: Plan, request: Request) -> Runs:
     store = Store.open(request.folder.store)
     request.folder.keep(request.file, plan)
     modules(executors)
-    options = Options(
-        jobs=plan.jobs, python=request.python, rerun="none" if request.rerun is None else request.rerun
-    )
+    options = Options(jobs=plan.jobs, python=request.python, rerun=request.rerun or "none")
     with shown(len(plan.runs), quiet=request.quiet or request.no_progress) as progress:
         return find("local")(plan, store, options, progress)
 
@@ -155,7 +153,10 @@ def _judged(
             environment=environment(),
             isolation=isolation(runs),
             thresholds=changed(known, thresholds),
-            artifact={"root": claims.artifact.root.get("."), "commit": claims.artifact.commit.get("")},
+            artifact={
+                "root": claims.artifact.root.get("."),
+                "commit": claims.artifact.commit.get(""),
+            },
         ),
     )
 

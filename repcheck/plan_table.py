@@ -8,6 +8,8 @@ from repcheck.plan import Plan
 from repcheck.runs import RunSpec
 from repcheck.units import print_duration
 
+Cells = tuple[str, ...]
+
 
 def shown(plan: Plan, form: str) -> str:
     """Return the plan as a table, or as JSON lines."""
@@ -17,7 +19,7 @@ def shown(plan: Plan, form: str) -> str:
 def _table(plan: Plan) -> list[str]:
     lines: list[str] = []
     if plan.runs:
-        rows = [("arm", "method", "dataset", "seed", "chosen by", "cost", "state")]
+        rows: list[Cells] = [("arm", "method", "dataset", "seed", "chosen by", "cost", "state")]
         rows += [_row(plan, run) for run in plan.runs]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines += [
@@ -27,13 +29,11 @@ def _table(plan: Plan) -> list[str]:
         lines.append("")
     lines += _sums(plan)
     lines += [f"left out: {left.run}: {left.detail} ({left.reason})" for left in plan.left_out]
-    lines += [
-        f"not run: {gap.claim}: {gap.would_decide} ({gap.reason})" for gap in plan.not_run
-    ]
+    lines += [f"not run: {gap.claim}: {gap.would_decide} ({gap.reason})" for gap in plan.not_run]
     return lines + [f"note: {note}" for note in plan.notes]
 
 
-def _row(plan: Plan, run: RunSpec) -> tuple[str, ...]:
+def _row(plan: Plan, run: RunSpec) -> Cells:
     chooser = {"fresh": "repcheck", "declared": "the authors"}[run.seed_kind.value]
     state = "done" if run.key in plan.done else "to do"
     cost = plan.cost(run)
@@ -50,7 +50,9 @@ def _sums(plan: Plan) -> list[str]:
     left = sum(run.key not in plan.done for run in plan.runs)
     cost = plan.estimate_s
     jobs = f"{plan.jobs} at once"
-    spent = "unknown before the first runs" if cost is None else f"about {print_duration(cost)}, {jobs}"
+    spent = (
+        "unknown before the first runs" if cost is None else f"about {print_duration(cost)}, {jobs}"
+    )
     salt = f", salt {plan.salt!r}" if plan.salt else ""
     return [
         f"{len(plan.runs)} runs: {kinds['fresh']} with fresh seeds"

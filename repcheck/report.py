@@ -141,7 +141,7 @@ def _claim(claims: Claims, verdict: ClaimVerdict) -> Json:
         "dataset": claim.dataset.get(""),
         "metric": claim.metric.get(""),
         "unit": metric.unit.get("") if metric else "",
-        "higher_is_better": metric.higher_is_better.get(True) if metric else None,  # noqa: FBT003
+        "higher_is_better": metric.higher_is_better.get(True) if metric else None,
         "where": claim.place.to_json(),
         "paper_where": claim.where.get(""),
         "reproduction": _reproduction(verdict.reproduction),
@@ -268,7 +268,8 @@ def _method(work: Work, method: Method) -> Json:
 
 
 def _budget(work: Work, method: Method) -> Json:
-    seen, found = work.of(method), {}
+    seen = work.of(method)
+    found: Json = {}
     for unit in UNITS:
         try:
             found[unit] = quantity(seen.quantity(unit))

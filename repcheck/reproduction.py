@@ -287,7 +287,7 @@ def _reported(question: Question) -> tuple[Summary, tuple[str, ...]]:
     value, row = question.claim.value.value, question.row(question.method)
     if row is None or not row.centre.known or row.centre.value != value:
         return Summary(mean=value, sd=None, n=1), ("the paper's n is not stated: taken as 1",)
-    said = () if row.n.known else ("the paper's n is not stated: taken as 1",)
+    said: tuple[str, ...] = () if row.n.known else ("the paper's n is not stated: taken as 1",)
     if row.std.known and row.std_kind.undeclared:
         said += ("the kind of the paper's spread is not stated: taken as a sample std",)
     return _published(row), said

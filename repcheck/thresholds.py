@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from repcheck import rules
-from repcheck.claims.source import read_plain
+from repcheck.claims.source import Scalar, Tree, decode, read_bytes, read_tree, scalar_value
 from repcheck.errors import UsageError
 from repcheck.rule import Rule
 
@@ -22,25 +22,32 @@ def load_thresholds(path: Path | None) -> Thresholds:
     """
     if path is None:
         return {}
-    given = read_plain(path)
-    if not isinstance(given, dict):
-        raise UsageError(f"{path}: expected a mapping like `RC103: {{slack: 0.1}}`")
+    tree = read_tree(decode(read_bytes(path, str(path)), str(path)), str(path))
     known = rules.load()
-    return {code: _options(path, known.get(code), code, values) for code, values in given.items()}
+    return {
+        code: _options(path, known.get(code), code, values) for code, values in tree.entries.items()
+    }
 
 
 def _options(path: Path, rule: Rule | None, code: str, values: object) -> Mapping[str, Any]:
     if rule is None:
         raise UsageError(f"{path}: {code}: no such rule; `repcheck rules` lists them")
-    if not isinstance(values, dict):
+    if not isinstance(values, Tree):
         raise UsageError(f"{path}: {code}: expected its thresholds, like `{{slack: 0.1}}`")
-    for name, value in values.items():
-        if name not in rule.options:
-            have = ", ".join(rule.options) or "none"
-            raise UsageError(f"{path}: {code}: no threshold {name!r}; it has: {have}")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"{path}: {code}.{name}: expected a number, not {value!r}")
-    return values
+    return {
+        name: _number(path, rule, name, value if isinstance(value, Scalar) else None)
+        for name, value in values.entries.items()
+    }
+
+
+def _number(path: Path, rule: Rule, name: str, given: Scalar | None) -> int | float:
+    if name not in rule.options:
+        have = ", ".join(rule.options) or "none"
+        raise UsageError(f"{path}: {rule.code}: no threshold {name!r}; it has: {have}")
+    value = None if given is None else scalar_value(given)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"{path}: {rule.code}.{name}: expected a number")
+    return value
 
 
 def changed(known: Mapping[str, Rule], thresholds: Thresholds) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The habits of the house, held by programs: types, style, layers, sizes, and a wheel that works."""
+"""The habits of the house, held by programs: types, style, layers, sizes, a wheel that works."""
 
 from __future__ import annotations
 

@@ -112,7 +112,10 @@ def test_a_false_precondition_is_not_applicable_and_named() -> None:
         raise Inapplicable("no prompts: not a language model")
 
     [found] = ask(check)
-    assert (found.state, found.message) == (State.NOT_APPLICABLE, "no prompts: not a language model")
+    assert (found.state, found.message) == (
+        State.NOT_APPLICABLE,
+        "no prompts: not a language model",
+    )
 
 
 def test_a_rule_that_breaks_is_an_error_and_never_stops_the_next_one() -> None:
