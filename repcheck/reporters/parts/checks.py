@@ -1,0 +1,145 @@
+"""The checks: the grid of the 43 tricks, and every rule that spoke with what it said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from repcheck.reporters.parts import text, words
+
+Json = Mapping[str, Any]
+MOST_SAYINGS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One trick of the grid."""
+
+    trick: Json
+    state: words.Word
+    note: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """One of the six groups."""
+
+    number: str
+    name: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saying:
+    """What one rule said, once for all the subjects it said it of."""
+
+    judgement: Json
+    subjects: tuple[str, ...]
+    claims: tuple[str, ...]
+    more: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Spoken:
+    """One rule in one state."""
+
+    code: str
+    anchor: str
+    doc: Json
+    severity: str | None = None
+    sayings: list[Saying] = field(default_factory=list)
+    total: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+def chapters(tricks: Iterable[Json]) -> list[Chapter]:
+    """Return the grid; each trick leads to the rule that spoke of it, if one did."""
+    found: dict[str, list[Json]] = {}
+    for trick in tricks:
+        found.setdefault(str(trick["trick"]).split(".")[0], []).append(trick)
+    return [
+        Chapter(
+            number=number,
+            name=str(members[0]["group"]),
+            cells=tuple(_cell(trick) for trick in members),
+        )
+        for number, members in found.items()
+    ]
+
+
+def _cell(trick: Json) -> Cell:
+    note = words.plain(trick.get("reason")) if trick["state"] == "undetermined" else ""
+    if trick["state"] == "flagged":
+        note = str(trick.get("severity") or "")
+    rules = trick.get("rules") or ()
+    return Cell(
+        trick=trick,
+        state=words.state(trick["state"]),
+        note=note,
+        target=text.anchor(rules[0]) if rules else "no-rule-yet",
+    )
+
+
+def tally(tricks: Iterable[Json]) -> list[tuple[words.Word, int]]:
+    """Return how many of the tricks stand in each state, in the order of the states."""
+    counts = Counter(trick["state"] for trick in tricks)
+    known = [*words.STATES, *(state for state in counts if state not in words.STATES)]
+    return [(words.state(state), counts[state]) for state in known if counts[state]]
+
+
+def spoken(report: Json) -> dict[str, list[Spoken]]:
+    """Return the rules by state, the heaviest findings first.
+
+    A rule that spoke in several states carries its anchor in the first of them.
+    """
+    by_state: dict[str, dict[str, list[Json]]] = {state: {} for state in words.STATES}
+    for judgement in report["judgements"]:
+        by_state.setdefault(judgement["state"], {}).setdefault(judgement["rule"], []).append(
+            judgement
+        )
+    anchored: set[str] = set()
+    found: dict[str, list[Spoken]] = {}
+    for state, rules in by_state.items():
+        made = [_spoken(code, said, report["rules"]) for code, said in rules.items()]
+        found[state] = sorted(made, key=lambda one: (words.severity_rank(one.severity), one.code))
+        for one in found[state]:
+            one.anchor = "" if one.code in anchored else text.anchor(one.code)
+            anchored.add(one.code)
+    return found
+
+
+def _spoken(code: str, said: Sequence[Json], docs: Mapping[str, Json]) -> Spoken:
+    doc = docs.get(code) or {"title": said[0]["name"], "catches": "", "legitimate": "", "fix": ""}
+    heaviest = min((one.get("severity") for one in said), key=words.severity_rank)
+    sayings = _merged(said)
+    return Spoken(
+        code=code,
+        anchor="",
+        doc=doc,
+        severity=heaviest,
+        sayings=sayings[:MOST_SAYINGS],
+        total=len(sayings),
+        reasons=tuple(dict.fromkeys(one["reason"] for one in said if one.get("reason"))),
+    )
+
+
+def _merged(said: Sequence[Json]) -> list[Saying]:
+    same: dict[tuple[str, str], list[Json]] = {}
+    for one in said:
+        same.setdefault((one["message"], one["would_decide"]), []).append(one)
+    found = []
+    for group in same.values():
+        subjects = tuple(dict.fromkeys(str(one["subject"]["id"]) for one in group))
+        claims = tuple(dict.fromkeys(c for one in group for c in one["claims"]))
+        found.append(
+            Saying(
+                judgement=group[0],
+                subjects=subjects[:MOST_SAYINGS],
+                claims=claims[:MOST_SAYINGS],
+                more=max(0, len(subjects) - MOST_SAYINGS),
+            )
+        )
+    return sorted(found, key=lambda one: words.severity_rank(one.judgement.get("severity")))

@@ -1,0 +1,78 @@
+"""Findings and claims in the order in which every text format lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from repcheck.reporters.parts import text, words
+from repcheck.reporters.parts.forest import numbers
+
+Json = Mapping[str, Any]
+
+
+def findings(report: Json) -> list[Json]:
+    """Return what was flagged or broke, by place in the file and weight."""
+    heard = [one for one in report["judgements"] if one["state"] in {"flagged", "error"}]
+    return sorted(
+        heard,
+        key=lambda one: (
+            not one["where"].get("line"),
+            one["where"].get("file") or "",
+            one["where"].get("line") or 0,
+            words.severity_rank(one["severity"]),
+            one["rule"],
+        ),
+    )
+
+
+def weight(finding: Json) -> str:
+    """Return a finding's severity, or that the check itself broke."""
+    return finding["severity"] or "error"
+
+
+def file_of(finding: Json, report: Json) -> str:
+    """Return the place to print before a finding; the claims file where it has none of its own."""
+    return text.place(finding["where"]) or str(report["claims_file"]["path"])
+
+
+def outcome(claim: Json) -> str:
+    """Return a claim's numbers on one line: `claimed 26 points, observed +21.4 [+19.2, +23.6]`."""
+    found = claim["reproduction"]
+    said = numbers(found, str(claim.get("unit") or ""))
+    claimed = f"claimed {said.claimed}" if said.claimed else "no number claimed"
+    if not said.observed:
+        return f"{claimed}, nothing observed ({said.why_not})"
+    level = f" ({text.percent(found['level'])})" if found.get("level") else ""
+    return f"{claimed}, observed {said.observed} {said.interval}{level}, n = {seeds(found)}"
+
+
+def seeds(found: Json) -> str:
+    """Return how many seeds a verdict rests on: `5 + 5`."""
+    counted = found.get("n") or {}
+    both = [counted.get("method") or 0]
+    both += [counted["baseline"]] if counted.get("baseline") is not None else []
+    return " + ".join(str(one) for one in both)
+
+
+def claim_counts(report: Json) -> str:
+    """Return `4 claims: 1 reproduced, 1 not reproduced, ...`, without the empty ones."""
+    counts = words.in_order(report["headline"]["counts"])
+    said = [f"{n} {words.verdict(name).word}" for name, n in counts.items() if n]
+    return f"{text.count(len(report['claims']), 'claim')}: {', '.join(said) or 'none judged'}"
+
+
+def check_counts(report: Json) -> str:
+    """Return `9 checks: 3 flagged, ...`: a rule asked about one subject is one check."""
+    counts = words.in_order(report["coverage"]["rules"])
+    said = [f"{n} {words.state(name).word}" for name, n in counts.items() if n]
+    return f"{text.count(sum(counts.values()), 'check')}: {', '.join(said) or 'none made'}"
+
+
+def run_counts(report: Json) -> str:
+    """Return `21 runs: 20 ended well, 1 failed`."""
+    ok = sum(run["status"] == "ok" for run in report["runs"])
+    total = len(report["runs"])
+    if not total:
+        return "nothing was run"
+    return f"{text.count(total, 'run')}: {ok} ended well, {total - ok} failed"

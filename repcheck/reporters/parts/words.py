@@ -1,0 +1,102 @@
+"""The words for verdicts and states, the same in every format, with a glyph and a shape.
+
+A word nobody knows is shown as it stands and never looks like a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A state as a person reads it; `css` names its colour and its shape on the page."""
+
+    word: str
+    glyph: str
+    css: str
+    colour: str = ""
+
+
+VERDICTS: Mapping[str, Word] = {
+    "reproduced": Word(word="reproduced", glyph="✓", css="ok", colour="blue"),
+    "not-reproduced": Word(word="not reproduced", glyph="✗", css="bad", colour="yellow"),
+    "inconclusive": Word(word="inconclusive", glyph="?", css="un", colour=""),
+    "not-run": Word(word="not run", glyph="–", css="na", colour=""),
+}
+STATES: Mapping[str, Word] = {
+    "flagged": Word(word="flagged", glyph="✗", css="bad", colour="yellow"),
+    "error": Word(word="error", glyph="!", css="bad", colour="red"),
+    "undetermined": Word(word="undetermined", glyph="?", css="un"),
+    "cleared": Word(word="cleared", glyph="✓", css="ok", colour="blue"),
+    "not-applicable": Word(word="not applicable", glyph="–", css="na"),
+}
+FAIRNESS: Mapping[str, Word] = {
+    "invalid": Word(word="invalid", glyph="✗", css="bad", colour="yellow"),
+    "explained": Word(word="explained by something else", glyph="✗", css="bad", colour="yellow"),
+    "partly-explained": Word(
+        word="partly explained by something else", glyph="✗", css="bad", colour="yellow"
+    ),
+    "asymmetric": Word(word="asymmetric, effect unknown", glyph="✗", css="bad", colour="yellow"),
+    "fair-as-far-as-checked": Word(
+        word="fair as far as checked", glyph="✓", css="ok", colour="blue"
+    ),
+    "insufficiently-checked": Word(word="insufficiently checked", glyph="?", css="un"),
+}
+REASONS: Mapping[str, str] = {
+    "undeclared-key": "undeclared key",
+    "no-rule-yet": "no rule yet",
+    "needs-human": "needs a human",
+    "not-observed": "not observed",
+}
+SEVERITIES = ("critical", "major", "minor", "note")
+_FAILED_FIRST = ("not-reproduced", "inconclusive", "not-run", "reproduced")
+
+
+def verdict(name: str) -> Word:
+    """Return the word for a claim's reproduction verdict."""
+    return VERDICTS.get(name) or _unknown(name)
+
+
+def state(name: str) -> Word:
+    """Return the word for a rule's answer."""
+    return STATES.get(name) or _unknown(name)
+
+
+def fairness(name: str) -> Word:
+    """Return the word for a claim's fairness verdict."""
+    return FAIRNESS.get(name) or _unknown(name)
+
+
+def tone(verdict_css: str, fairness_css: str) -> str:
+    """Return the colour for both verdicts together: good only where both are."""
+    both = {verdict_css, fairness_css}
+    if "bad" in both:
+        return "bad"
+    return "ok" if both == {"ok"} else "un"
+
+
+def plain(name: str | None) -> str:
+    """Return a name of the closed lists in words: `no-rule-yet` -> no rule yet."""
+    return REASONS.get(name or "", (name or "").replace("-", " ").replace("_", " "))
+
+
+def severity_rank(name: str | None) -> int:
+    """Return 0 for critical to 3 for a note, 4 for none."""
+    return SEVERITIES.index(name) if name in SEVERITIES else len(SEVERITIES)
+
+
+def verdict_rank(name: str) -> int:
+    """Return the place of a verdict in a table that shows what failed first."""
+    return _FAILED_FIRST.index(name) if name in _FAILED_FIRST else 0
+
+
+def in_order(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return counts by state or verdict in the order in which they are always named."""
+    known = [name for name in (*VERDICTS, *STATES) if name in counts]
+    return {name: counts[name] for name in [*known, *sorted(set(counts) - set(known))]}
+
+
+def _unknown(name: str) -> Word:
+    return Word(word=plain(name) or "unknown", glyph="?", css="un")

@@ -1,0 +1,92 @@
+"""Findings with their line of the claims file, then one line a claim, then the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from repcheck.reporter import Report, Reporter
+from repcheck.reporters.parts import findings, text, words
+from repcheck.reporters.parts.excerpt import Source
+from repcheck.reporters.parts.forest import failed_first, wording
+
+MOST_CLAIMS = 200
+_HELP = 240
+_COLOURS = {"critical": "red", "major": "yellow", "error": "red"}
+Style = Callable[..., str]
+
+
+def render(report: Report) -> str:
+    """Return the report as plain text, the same on every terminal."""
+    return _text(report, _plain)
+
+
+def coloured(report: Report) -> str:
+    """Return the report with colours."""
+    return _text(report, click.style)
+
+
+def _plain(said: str, **_: object) -> str:
+    return said
+
+
+def _text(report: Report, style: Style) -> str:
+    source = Source(report["claims_file"])
+    lines: list[str] = []
+    for one in findings.findings(report):
+        lines += [*_finding(report, one, source, style), ""]
+    for claim in failed_first(report["claims"])[:MOST_CLAIMS]:
+        lines += _claim(claim, style)
+    left = len(report["claims"]) - MOST_CLAIMS
+    lines += [f"and {text.count(left, 'more claim')} in report.json"] if left > 0 else []
+    return "\n".join([*lines, "", *_summary(report, style)]) + "\n"
+
+
+def _finding(report: Report, one: Mapping[str, Any], source: Source, style: Style) -> list[str]:
+    weight = findings.weight(one)
+    place = text.line(findings.file_of(one, report))
+    code = style(text.line(one["rule"]), bold=True)
+    mark = style(f"[{text.line(weight)}]", fg=_COLOURS.get(weight))
+    lines = [f"{place}: {code} {mark} {text.line(one['message'])}"]
+    lines += source.excerpt(one["where"])
+    if one["fix"]:
+        lines.append(f"  help: {text.short(one['fix'], _HELP)}")
+    return lines
+
+
+def _claim(claim: Mapping[str, Any], style: Style) -> list[str]:
+    found, fair = claim["reproduction"], claim["fairness"]
+    word, fairness = words.verdict(found["verdict"]), words.fairness(fair["verdict"])
+    verdict = style(f"{word.glyph} {word.word}", fg=word.colour or None, bold=True)
+    detail = f" ({text.line(words.plain(found['detail']))})" if found.get("detail") else ""
+    return [
+        f"{style(text.line(claim['id']), bold=True)} {verdict}{detail}: "
+        f"{text.short(wording(claim), 100)}",
+        f"  {text.line(findings.outcome(claim))}",
+        f"  fairness: {style(fairness.word, fg=fairness.colour or None)}; "
+        f"{text.line(fair['words'])}",
+    ]
+
+
+def _summary(report: Report, style: Style) -> list[str]:
+    lines = [
+        style(text.line(report["headline"]["sentence"]), bold=True),
+        f"{findings.claim_counts(report)}.",
+        f"{findings.check_counts(report)}.",
+        f"{findings.run_counts(report)}.",
+    ]
+    if report["thresholds"]:
+        changed = [f"{t['rule']} {t['option']} = {t['value']}" for t in report["thresholds"]]
+        lines.append(f"Judged with changed thresholds: {text.line(', '.join(changed))}.")
+    return lines
+
+
+REPORTER = Reporter(
+    name="terminal",
+    about="findings with their lines, claims, counts",
+    file="",
+    render=render,
+    coloured=coloured,
+)
