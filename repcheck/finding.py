@@ -1,0 +1,139 @@
+"""What several rules say the same way: a graded ratio, and a key whose two sides disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+from repcheck.claims.comparison import Comparison
+from repcheck.claims.model import Dataset, Method
+from repcheck.claims.stated import ArtifactSide, Section, Stated
+from repcheck.fact import Level, Quantity
+from repcheck.rule import Flagged, Kind, NotApplicable, Seen, Severity
+from repcheck.units import NotANumber, read_number
+from repcheck.where import Where
+
+
+def times(ratio: float) -> str:
+    """Return a ratio as every message prints it: `×3.00`."""
+    return f"×{ratio:.2f}"
+
+
+def graded(ratio: float, minor: float, major: float) -> Severity | None:
+    """Return the weight of a ratio that favours the method: nothing within the aligned band."""
+    if ratio <= minor:
+        return None
+    return Severity.MAJOR if ratio > major else Severity.MINOR
+
+
+def conservative(message: str, seen: Seen, at: Where) -> Flagged:
+    """Return the note that a difference is to the baseline's advantage."""
+    return Flagged(
+        message=f"conservative comparison: {message}",
+        kind=Kind.ASYMMETRY,
+        severity=Severity.NOTE,
+        seen=seen,
+        at=at,
+        fix="Nothing to mend: the difference favours the baseline.",
+    )
+
+
+def contribution(comparison: Comparison, *factors: str) -> NotApplicable | None:
+    """Return why a difference is exempt: the claims say that it is what the paper offers."""
+    named = next((factor for factor in factors if comparison.contributes(factor)), None)
+    if named is None:
+        return None
+    return NotApplicable(message=f"`{named}` is the declared contribution of {comparison.id}")
+
+
+def mismatches(*subjects: Comparison | Method | Dataset, keys: tuple[str, ...]) -> list[Flagged]:
+    """Return a finding for each of these keys whose paper side and artifact side differ."""
+    found: list[Flagged] = []
+    for subject in subjects:
+        if isinstance(subject, Comparison):
+            owners: tuple[Method | Dataset, ...] = (subject.method, subject.baseline)
+        else:
+            owners = (subject,)
+        found += [flagged for owner in owners for flagged in _in(owner, keys)]
+    return found
+
+
+@cache
+def _getter(key: str) -> attrgetter[Any]:
+    return attrgetter(key)
+
+
+def _in(owner: Method | Dataset, keys: tuple[str, ...]) -> Iterator[Flagged]:
+    told: set[tuple[int, int]] = set()
+    for key in keys:
+        top = getattr(owner, key.partition(".")[0])
+        if top.undeclared:
+            continue
+        item: Stated[Any] | Section = _getter(key)(owner)
+        side = item.disclosure.artifact
+        here = (item.place.line, item.place.column)
+        if side is None or here in told:
+            continue
+        told.add(here)  # a section and its short key stand in one place
+        leaf = item if isinstance(item, Stated) else _short(item)
+        if _same(leaf, side.value):
+            continue
+        name = key.removesuffix(".value").removesuffix("_")
+        paper, code = str(leaf), _printed(side)
+        said, found = (f" ({text})" if text else "" for text in (item.disclosure.where, side.where))
+        yield Flagged(
+            message=f"`{name}` of `{owner.id}` is stated as {paper}{said} and is {code} in the "
+            f"artifact{found}",
+            kind=Kind.MISMATCH,
+            seen=(
+                Quantity(name=f"{owner.id}.{name}", value=paper, source=str(leaf.place)),
+                Quantity(
+                    name=f"{owner.id}.{name} in the artifact",
+                    value=code,
+                    level=Level.STATIC,
+                    source=side.where or str(leaf.place),
+                ),
+            ),
+            at=leaf.place,
+            fix=f"Make paper and artifact agree on `{leaf.path}`, and rerun what depends on it.",
+        )
+
+
+def _printed(side: ArtifactSide) -> str:
+    listed = isinstance(side.value, tuple | list)
+    return str(list(side.value)) if listed else side.text or str(side.value)
+
+
+def _short(section: Section) -> Stated[Any]:
+    """Return what a section says in one word: its short key, else its state."""
+    leaf = getattr(section, type(section).short or "", None)
+    if isinstance(leaf, Stated) and leaf.known:
+        return leaf
+    return Stated(state=section.state, place=section.place)
+
+
+def _same(leaf: Stated[Any], other: object) -> bool:
+    if not leaf.known:
+        return other in (None, False, "none", "n/a", 0) and not leaf.undeclared
+    mine: Any = leaf.content
+    if isinstance(mine, int | float) and isinstance(other, int | float):
+        return _one_number(mine, other, macs="flops" in leaf.path)
+    if isinstance(mine, int | float) and isinstance(other, str):
+        try:
+            read = read_number(other, "flops" if "flops" in leaf.path else "count").value
+        except NotANumber:
+            return str(leaf) == other
+        return _one_number(mine, read, macs="flops" in leaf.path)
+    if isinstance(mine, tuple | list) and isinstance(other, tuple | list):
+        return list(mine) == list(other)
+    return bool(mine == other) or str(leaf) == str(other)
+
+
+def _one_number(mine: float, other: float, *, macs: bool) -> bool:
+    """Return whether two numbers are one; twice as many FLOPs may be the same in MACs."""
+    if abs(mine - other) <= 1e-9 * max(abs(mine), abs(other)):
+        return True
+    low, high = sorted((abs(mine), abs(other)))
+    return macs and 1.9 * low <= high <= 2.1 * low

@@ -1,0 +1,97 @@
+"""At the same number of iterations, the method sees more samples in each.
+
+## What it catches
+Two methods are compared after equally many iterations, but one step of the proposed method takes
+more samples: a larger batch, more devices, or more accumulated passes. Iterations match; the data
+seen and the compute do not.
+
+## When it is legitimate
+The comparison is at equal samples; or the baseline is also run at the large batch, with its
+learning rate tuned for it; or the large batch is the contribution (`attributed_to:
+[train.batch_size]`). Fewer iterations at a larger batch, with the same samples in all, are fine.
+
+## How it is decided
+Samples S = iterations x batch x devices x accumulated passes, for both. The finding is S(method)
+/ S(baseline) above 1.05 (minor) or 1.25 (major) while the iterations are no more than 1.05 times
+the baseline's. If the method takes more iterations, the length is at stake, not the batch
+(RC102); if it draws its samples repeatedly within a stated epoch, that is RC103. Lengths given
+only in epochs are out of the question here: the batch does not change the samples of an epoch. A
+batch size stated differently for paper and artifact is a mismatch of this rule.
+
+## How to fix
+Report the samples seen beside the iterations, and rerun the baseline at the method's batch size
+(with its learning rate tuned) or for as many samples.
+
+## Source
+Trick 1.1 of the hzwer list: enlarge the batch size and pretend the iteration counts are aligned.
+"""
+
+from __future__ import annotations
+
+from repcheck.budget import figure
+from repcheck.claims.comparison import Comparison
+from repcheck.claims.model import Train
+from repcheck.errors import Inapplicable
+from repcheck.facts.work import Seen, Work, assumed, more_samples, ratio, through_batch
+from repcheck.finding import conservative, contribution, graded, mismatches, times
+from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Severity, rule
+from repcheck.where import Where
+
+FACTORS = ("batch_size", "devices", "grad_accum")
+KEYS = tuple(f"train.{name}" for name in FACTORS)
+
+
+@rule("RC101", Severity.MAJOR)
+def check(
+    comparison: Comparison, work: Work, *, minor: float = 1.05, major: float = 1.25
+) -> Answer:
+    if found := mismatches(comparison, keys=KEYS):
+        return found
+    ours, theirs = work.both(comparison)
+    _demand_steps(ours, theirs)
+    seen = tuple(side.quantity(unit) for side in (ours, theirs) for unit in ("steps", "samples"))
+    steps = ratio(ours.value("steps"), theirs.value("steps"))
+    more = more_samples(ours, theirs)
+    if not through_batch(ours, theirs, minor) and not 1 / minor <= more <= minor:
+        return NotApplicable(message=f"the iterations differ ({times(steps)}), not only the batch")
+    words = _words(ours, theirs, more)
+    at = _place(comparison.method.train, comparison.baseline.train)
+    if 1 / minor <= more <= minor:
+        return Cleared(message=words, seen=seen, limit=f"would have seen {times(minor)} samples")
+    if more < 1:
+        return conservative(words, seen, at)
+    if exempt := contribution(comparison, *KEYS):
+        return exempt
+    promised = {claim.aligned_on.get("iterations") for claim in comparison.claims}
+    return Flagged(
+        message=words,
+        kind=Kind.MISMATCH if promised & {"samples", "epochs", "tokens"} else Kind.ASYMMETRY,
+        severity=graded(more, minor, major),
+        seen=seen,
+        at=at,
+    )
+
+
+def _demand_steps(ours: Seen, theirs: Seen) -> None:
+    lengths = (ours.amount("length"), theirs.amount("length"))
+    if not (ours.budget.steps_stated or theirs.budget.steps_stated):
+        units = " and ".join(dict.fromkeys(length.unit for length in lengths))
+        raise Inapplicable(f"no iterations are stated, only {units}, which no batch size changes")
+
+
+def _words(ours: Seen, theirs: Seen, more: float) -> str:
+    mine, other = ours.amount("samples"), theirs.amount("samples")
+    return (
+        f"`{ours.method}` sees {figure(mine.value)} training samples in "
+        f"{figure(ours.value('steps'))} iterations and `{theirs.method}` {figure(other.value)} in "
+        f"{figure(theirs.value('steps'))} ({times(more)}; {figure(ours.value('per_step'))} vs "
+        f"{figure(theirs.value('per_step'))} a step){assumed(mine, other)}"
+    )
+
+
+def _place(ours: Train, theirs: Train) -> Where:
+    """Return where the factor stands that differs most."""
+    ratios = {name: getattr(ours, name).get(1) / getattr(theirs, name).get(1) for name in FACTORS}
+    name = max(FACTORS, key=lambda name: abs(ratios[name] - 1))
+    place: Where = getattr(ours, name).place
+    return place

@@ -1,0 +1,86 @@
+"""As many parameters, several times the compute: the method keeps its feature maps larger.
+
+## What it catches
+The proposed method and the baseline have equally many parameters, but the method spends much more
+compute on each example (less striding or pooling, larger input), and only parameters are
+compared.
+
+## When it is legitimate
+Resolution is a design choice like any other, once FLOPs or latency stand in the same table; or
+the claims name it as what they offer (`attributed_to: [resampling]`).
+
+## How it is decided
+`model.params` and `model.flops` of both, MACs counted as two FLOPs. The finding is a FLOPs ratio
+above 1.25 at a parameter ratio up to 1.10, where `efficiency` has no FLOPs, throughput or latency
+of both and no place in the paper is given for the FLOPs: major above 2.00, else minor. A ratio of
+1.9 to 2.1 between figures whose convention is not stated looks like MACs beside FLOPs and is
+never flagged; figures at different inputs are not compared. Without FLOPs of both, nothing is
+decided.
+
+## How to fix
+Add columns for FLOPs and latency, and a baseline of as many FLOPs.
+
+## Source
+Trick 1.4 of the hzwer list: reduce downsampling so that compute multiplies, but compare
+parameters only.
+"""
+
+from __future__ import annotations
+
+from repcheck.claims.comparison import Comparison
+from repcheck.errors import Reason
+from repcheck.facts.costs import Costs
+from repcheck.finding import contribution, mismatches, times
+from repcheck.rule import (
+    Answer,
+    Cleared,
+    Flagged,
+    Kind,
+    NotApplicable,
+    Severity,
+    Undetermined,
+    rule,
+)  # fmt: skip
+
+
+@rule("RC104", Severity.MAJOR)
+def check(
+    comparison: Comparison,
+    costs: Costs,
+    *,
+    same_params: float = 1.10,
+    minor: float = 1.25,
+    major: float = 2.0,
+) -> Answer:
+    if found := mismatches(comparison, keys=("resampling", "model.input_shape")):
+        return found
+    ours, theirs = comparison.method, comparison.baseline
+    mine, other = costs.forward(ours), costs.forward(theirs)
+    params = costs.params(ours).over(costs.params(theirs))
+    if params > same_params:
+        return NotApplicable(message=f"the parameters differ too ({times(params)}): RC105 asks")
+    ratio, seen = mine.over(other), (mine.quantity, other.quantity)
+    words = (
+        f"`{ours.id}` and `{theirs.id}` have {times(params)} the parameters and "
+        f"{mine} and {other} an example ({times(ratio)})"
+    )
+    if ratio <= minor:
+        return Cleared(message=words, seen=seen, limit=f"would have seen {times(minor)}")
+    if mine.looks_like_macs(other):
+        return Undetermined(
+            message=f"{words}: the unit looks like MACs in one of the two",
+            reason=Reason.CONFLICTING_EVIDENCE,
+            would_decide=f"declare `{ours.model.flops_convention.path}` and the baseline's",
+            seen=seen,
+        )
+    if (costs.tabled(ours) and costs.tabled(theirs)) or (mine.disclosed and other.disclosed):
+        return Cleared(message=f"{words}, and the paper reports it", seen=seen, limit="reported")
+    if exempt := contribution(comparison, "resampling", "model.flops", "model.input_shape"):
+        return exempt
+    return Flagged(
+        message=f"{words}; only the parameters are compared",
+        kind=Kind.ASYMMETRY,
+        severity=Severity.MAJOR if ratio > major else Severity.MINOR,
+        seen=seen,
+        at=mine.place,
+    )
