@@ -1,0 +1,78 @@
+"""Who is compared with whom: one comparison per method, baseline and dataset of the claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from repcheck.claims.model import Claim, Claims, Dataset, Method
+from repcheck.where import Where
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A proposed method beside one baseline on one dataset, and the claims that rest on it."""
+
+    method: Method
+    baseline: Method
+    dataset: str
+    claims: tuple[Claim, ...]
+
+    @property
+    def id(self) -> str:
+        """Return the name of the comparison: `ours-vs-base`, with the dataset where it is known."""
+        pair = f"{self.method.id}-vs-{self.baseline.id}"
+        return f"{pair}@{self.dataset}" if self.dataset else pair
+
+    @property
+    def place(self) -> Where:
+        """Return where the first claim that makes the comparison stands."""
+        return self.claims[0].place
+
+    def contributes(self, factor: str) -> bool:
+        """Return whether a factor (a key path such as `train.epochs`) is what the paper offers.
+
+        A factor is exempt from asymmetry when `attributed_to` names it, or when a component of the
+        method has its name or lists it in `differs_in`; never from a check of its effect.
+        """
+        named = {name for claim in self.claims for name in claim.attributed_to.get(())}
+        for component in self.method.components or ():
+            name = component.name.get("")
+            if name in named or component.claimed_novel.get(False) or not named:
+                named |= {name, *component.differs_in.get(())}
+        return any(factor == name or factor.startswith(f"{name}.") for name in named if name)
+
+
+def dataset_of(claims: Claims, claim: Claim, method: Method) -> str:
+    """Return the dataset a claim speaks of: its own, the method's, or the only one there is."""
+    if claim.dataset.known:
+        return claim.dataset.value
+    if method.dataset.known:
+        return method.dataset.value
+    return next(iter(claims.datasets)) if len(claims.datasets) == 1 else ""
+
+
+def comparisons(claims: Claims) -> tuple[Comparison, ...]:
+    """Return every comparison that the claims make, in the order of the claims."""
+    found: dict[tuple[str, str, str], Comparison] = {}
+    for claim in claims.claims:
+        method = claims.methods.get(claim.method.get(""))
+        if method is None:
+            continue
+        dataset = dataset_of(claims, claim, method)
+        for name in claim.baselines.get(()):
+            baseline = claims.methods.get(name)
+            if baseline is None:
+                continue
+            key = (method.id, baseline.id, dataset)
+            known = found.get(key)
+            found[key] = (
+                replace(known, claims=(*known.claims, claim))
+                if known
+                else Comparison(method=method, baseline=baseline, dataset=dataset, claims=(claim,))
+            )
+    return tuple(found.values())
+
+
+def dataset_named(claims: Claims, name: str) -> Dataset:
+    """Return a dataset, or one of which nothing is stated."""
+    return claims.datasets.get(name) or Dataset(place=claims.place["datasets"][name or "<name>"])
