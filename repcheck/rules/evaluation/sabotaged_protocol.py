@@ -1,0 +1,160 @@
+"""A baseline scores less here than in its own paper.
+
+## What it catches
+A rerun baseline whose value lies below what its own authors published for the same metric and
+definition: wrong channel order or normalisation, dropout left on, an unofficial script. And a
+baseline that is trained on one form of the input and tested on another, where the method is not.
+
+## When it is legitimate
+Another amount of data, another dataset version, noise between seeds. A baseline trained and tested
+in the same odd form (BGR with BGR) is sound, and so is a stress test that hits both methods.
+
+## How it is decided
+Declared numbers alone: the rerun's row against `reference.published`, only where both state the
+same `definition` and the data are the standard ones. The margin is the larger of the printed
+digits and twice the row's spread. A gap of a quarter of the claimed gain or more is major.
+
+## How to fix
+Use the baseline's official evaluation, and explain every rerun that is lower than published.
+
+## Source
+hzwer 5.3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from repcheck.claims.comparison import Comparison
+from repcheck.claims.model import Dataset, InputForm, Method, Published, Result
+from repcheck.claims.sides import contradicted
+from repcheck.errors import Missing, Reason
+from repcheck.fact import Quantity
+from repcheck.facts.table import Table, printed
+from repcheck.rule import (
+    Answer,
+    Cleared,
+    Flagged,
+    Kind,
+    NotApplicable,
+    Outcome,
+    Severity,
+    rule,
+)
+
+_RERUN = frozenset({"ours-rerun", "retrained-by-us"})
+_OTHER_DATA = frozenset({"low-data", "new", "ood"})
+
+
+@rule("RC503", Severity.MAJOR)
+def check(comparison: Comparison, table: Table, *, share: float = 0.25) -> Answer:
+    found = [*_two_forms(comparison, table), *_two_sides(comparison, table)]
+    if found:
+        return found
+    baseline = comparison.baseline
+    dataset = table.claims.datasets.get(comparison.dataset)
+    if dataset is not None and dataset.protocol.get("standard") in _OTHER_DATA:
+        return NotApplicable(message="the data are not those of the baseline's own paper")
+    if baseline.train.subset.known:
+        return NotApplicable(message="the baseline trains on a part of the data")
+    if not baseline.reference.published:
+        key = baseline.reference.place.join("published")
+        raise Missing(Reason.UNDECLARED_KEY, f"declare `{key}` (what the baseline's paper reports)")
+    return [
+        _beside_own_paper(comparison, table, metric, published, share)
+        for metric, published in baseline.reference.published.items()
+    ]
+
+
+def _beside_own_paper(
+    comparison: Comparison, table: Table, metric: str, published: Published, share: float
+) -> Outcome:
+    baseline = comparison.baseline
+    row = table.row(baseline.id, comparison.dataset, metric)
+    source = row.source.kind if row.source.kind.known else baseline.source.kind
+    if source.undeclared:
+        raise Missing(Reason.UNDECLARED_KEY, f"declare `{row.source.place.path}`")
+    if source.value not in _RERUN:
+        return NotApplicable(message=f"the baseline's {metric} was not rerun")
+    measure = table.claims.metrics[metric]
+    if measure.definition.value.casefold() != published.definition.value.casefold():
+        return NotApplicable(message=f"the published {metric} has another definition")
+    sign = 1 if measure.higher_is_better.value else -1
+    theirs, here = printed(published.value), printed(row.centre)
+    gap = sign * float(theirs.value - here.value)
+    seen = (
+        Quantity.declared(f"published {metric}", published.value),
+        Quantity.declared(f"rerun {metric}", row.centre),
+    )
+    margin = float(theirs.unit + here.unit) / 2
+    if gap > margin:
+        margin = max(margin, 2 * row.std.value)
+    if gap <= margin:
+        words = f"{baseline.id} reaches its published {theirs.text} ({here.text})"
+        return Cleared(message=words, seen=seen, limit=f"would have seen {margin:.3g} less")
+    big = gap >= share * _claimed(comparison, table, metric, row)
+    return Flagged(
+        message=f"{baseline.id} is rerun at {here.text}, its own paper reports {theirs.text} "
+        f"for the same metric ({gap:.3g} better)",
+        kind=Kind.MISMATCH,
+        severity=Severity.MAJOR if big else Severity.MINOR,
+        seen=seen,
+        at=row.centre.place,
+    )
+
+
+def _claimed(comparison: Comparison, table: Table, metric: str, theirs: Result) -> float:
+    """Return the gain in question: that of the two rows, else the claimed one."""
+    for row in table.rows(comparison.method.id, comparison.dataset, metric):
+        if row.centre.known:
+            return abs(row.centre.value - theirs.centre.value)
+    gains = [c.improvement.value for c in comparison.claims if c.improvement.known]
+    return max(gains, default=0.0)
+
+
+def _forms(table: Table, method: Method, dataset: str) -> tuple[Dataset, Dataset] | None:
+    """Return what a method is trained and tested on, where these are two entries."""
+    tested = table.claims.datasets.get(dataset)
+    trained = table.claims.datasets.get(method.train_data.get(dataset))
+    return (trained, tested) if trained and tested and trained is not tested else None
+
+
+def _differences(trained: InputForm, tested: InputForm) -> Iterator[str]:
+    for key in ("channel_order", "colour_space", "value_range", "normalisation"):
+        a, b = getattr(trained, key), getattr(tested, key)
+        if a.known and b.known and a.value != b.value:
+            yield f"{key.replace('_', ' ')} {a} and {b}"
+
+
+def _two_forms(comparison: Comparison, table: Table) -> Iterator[Flagged]:
+    """Find a baseline alone that meets at the test what it never saw in training."""
+    pair = _forms(table, comparison.baseline, comparison.dataset)
+    if pair is None:
+        return
+    own = _forms(table, comparison.method, comparison.dataset)
+    hit_too = set(_differences(own[0].input, own[1].input)) if own else set()
+    for words in _differences(pair[0].input, pair[1].input):
+        if words not in hit_too:
+            place = comparison.baseline.train_data.place
+            yield Flagged(
+                message=f"{comparison.baseline.id} is trained and tested with different {words}; "
+                f"{comparison.method.id} is not",
+                kind=Kind.ASYMMETRY,
+                seen=Quantity(name="input in training and test", value=words, source=str(place)),
+                at=place,
+            )
+
+
+def _two_sides(comparison: Comparison, table: Table) -> Iterator[Flagged]:
+    """Find input forms of which the paper says one thing and the artifact another."""
+    dataset = table.claims.datasets.get(comparison.dataset)
+    if dataset is None:
+        return
+    for leaf, other in contradicted(leaf for _, leaf in dataset.input.leaves()):
+        yield Flagged(
+            message=f"the paper says {leaf}, the artifact {other}",
+            kind=Kind.MISMATCH,
+            severity=Severity.MINOR,
+            seen=Quantity(name=leaf.path, value=str(leaf), source=str(leaf.place)),
+            at=leaf.place,
+        )

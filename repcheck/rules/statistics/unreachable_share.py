@@ -1,0 +1,177 @@
+"""No number of right answers gives the printed accuracy.
+
+## What it catches
+An accuracy of n examples is one of 0/n, 1/n, ... n/n, and a mean over seeds lies on a finer grid.
+A printed value that no point of the grid rounds to was not measured on that many examples, or not
+measured so.
+
+## When it is legitimate
+Truncation; averages of seeds that were rounded first; another number of test examples than stated;
+means of batches or classes, weighted or multi-crop scores, folds. Only a metric that counts right
+answers over all examples (`aggregation: per-sample`) is flagged.
+
+## How it is decided
+Exact integers, first with the nearest rounding, then with any, then with seeds rounded before they
+were averaged: a finding needs all three to fail; what truncation or rounding explains is a note.
+Where every number of that many digits is on the grid, the answer is *not testable*, never passed.
+
+## How to fix
+Give the number of right answers, correct `n_test`, or say how the average was formed.
+
+## Source
+hzwer 6.3; Brown and Heathers 2017 (GRIM)
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import lru_cache
+
+from repcheck.claims.metrics import is_count
+from repcheck.claims.model import Claims, Metric, Result
+from repcheck.claims.stated import Stated
+from repcheck.errors import Missing, Reason
+from repcheck.fact import Level, Quantity
+from repcheck.facts.table import Table, printed, printed_list, written
+from repcheck.over_rows import over_rows
+from repcheck.rule import (
+    Answer,
+    Cleared,
+    Flagged,
+    Kind,
+    NotApplicable,
+    Outcome,
+    Part,
+    Severity,
+    Undetermined,
+    rule,
+)
+from repcheck.stats.forensics import Fit, grim, informative, neighbours, power
+from repcheck.stats.printed import Printed
+
+_NO_COUNT = NotApplicable(message="the metric is no count of right answers")
+_NO_MEAN = NotApplicable(message="neither a mean over seeds nor the value of one")
+_AVERAGE = NotApplicable(message="an average of cells is checked by its cells")
+_SCALES = {"percent": Fraction(1, 100), "fraction": Fraction(1)}
+_MODEST = {
+    Fit.ANY: "only if it was truncated or rounded up",
+    Fit.ROUNDED_SEEDS: "only as a mean of seeds that were rounded first",
+}
+
+
+@rule("RC906", Severity.MAJOR, part=Part.FORENSIC)
+def check(claims: Claims, table: Table) -> Answer:
+    counts = {metric.id for metric in claims.metrics.values() if is_count(metric)}
+
+    def ask(row: Result) -> Outcome:
+        metric = table.metric_of(row)
+        return _judge(row, metric, table) if metric.id in counts else _NO_COUNT
+
+    return over_rows(claims.results, ask, needs="metric")
+
+
+def _judge(result: Result, metric: Metric, table: Table) -> Outcome:
+    if written(result, "aggregate"):
+        return _AVERAGE
+    leaf, seeds = _number(result)
+    if leaf is None:
+        return _NO_MEAN
+    items = _items(result, metric, table)
+    scale = _SCALES.get(metric.unit.value)
+    if scale is None:
+        return NotApplicable(message=f"{metric.unit.value} is no share")
+    shown = printed(leaf)
+    if not informative(shown, items.value * seeds, scale):
+        return _not_testable(items.value * seeds, shown.unit)
+    share = shown.scaled(scale)
+    fit = grim(share, items.value, seeds, _seed_unit(result, scale))
+    return _verdict(share, scale, fit, (leaf, items, seeds), metric)
+
+
+@lru_cache(maxsize=256)
+def _not_testable(grid: int, unit: Fraction) -> Undetermined:
+    return Undetermined(
+        message=f"not testable: with {grid:,} examples in all, every number is possible that is "
+        f"printed to {float(unit):g}",
+        reason=Reason.NOT_TESTABLE,
+        would_decide="more digits, or the predictions",
+    )
+
+
+def _number(result: Result) -> tuple[Stated[float] | None, int]:
+    """Return the number and over how many seeds it is a mean."""
+    for key in ("single", "best"):
+        if written(result, key):
+            return getattr(result, key), 1
+    if not written(result, "mean"):
+        return None, 0
+    if not written(result, "n") and written(result, "per_seed"):
+        return result.mean, len(result.per_seed.value)
+    return result.mean, result.n.value
+
+
+def _items(result: Result, metric: Metric, table: Table) -> Stated[int]:
+    if metric.n_test.known:
+        return metric.n_test
+    dataset = table.claims.datasets.get(table.dataset_of(result))
+    if dataset is None or dataset.test.size.undeclared:
+        raise Missing(Reason.UNDECLARED_KEY, f"declare `{metric.n_test.path}`")
+    if dataset.split.folds.known:
+        return metric.n_test  # raises: a mean of folds has no one test set
+    return dataset.test.size
+
+
+def _seed_unit(result: Result, scale: Fraction) -> Fraction | None:
+    if not written(result, "per_seed") or not result.per_seed.value:
+        return None
+    return max(seed.unit for seed in printed_list(result.per_seed)) * scale
+
+
+def _verdict(
+    share: Printed,
+    scale: Fraction,
+    fit: Fit,
+    of: tuple[Stated[float], Stated[int], int],
+    metric: Metric,
+) -> Outcome:
+    leaf, items, seeds = of
+    grid = items.value * seeds
+    below, above = (float(x / scale) for x in neighbours(share, grid))
+    seen = Quantity(
+        name="nearest value that can be reached",
+        value=below if abs(below - leaf.value) < abs(above - leaf.value) else above,
+        level=Level.FORENSIC,
+        source=str(leaf.place),
+    )
+    n = f"{items.value:,} examples" + (f" and {seeds} seeds" if seeds > 1 else "")
+    if fit is Fit.NEAREST:
+        limit = f"would have seen {100 * float(power(share, grid)):.0f} % of made-up numbers"
+        return Cleared(message=f"{share.text} can be reached with {n}", seen=seen, limit=limit)
+    digits = len(share.text.partition(".")[2]) + 2
+    nearest = f"nearest are {below:.{digits}f} and {above:.{digits}f}"
+    if fit in _MODEST:
+        return Flagged(
+            message=f"{share.text} can be reached with {n} {_MODEST[fit]} ({nearest})",
+            kind=Kind.MISMATCH,
+            severity=Severity.NOTE,
+            seen=seen,
+            at=leaf.place,
+        )
+    words = f"{share.text} cannot be reached with {n} ({nearest})"
+    aggregation = metric.aggregation
+    if aggregation.undeclared:
+        return Undetermined(
+            message=f"{words}, unless it is no count over all examples",
+            reason=Reason.UNDECLARED_KEY,
+            would_decide=f"declare `{aggregation.path}` (per-sample, or what it is a mean of)",
+            seen=seen,
+        )
+    if aggregation.get("") != "per-sample":
+        return NotApplicable(message=f"the metric is a mean over {aggregation}")
+    return Flagged(
+        message=words,
+        kind=Kind.MISMATCH,
+        severity=Severity.MAJOR if items is metric.n_test else Severity.MINOR,
+        seen=seen,
+        at=leaf.place,
+    )
