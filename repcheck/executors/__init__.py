@@ -1,0 +1,1 @@
+"""The ways to execute a plan; a file here is found, never listed."""

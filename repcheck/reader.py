@@ -1,0 +1,179 @@
+"""What a reader is: it finds one number in what a run has left, or says in words why it cannot.
+
+A `from:` text names its reader either by a scheme (`stdout:REGEX`) or by the file's ending
+(`{out}/metrics.json:test.accuracy`). Each reader stands in one file of `readers/`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SIZE_CAP = 64 * 2**20
+OUT = "{out}"
+PICKS = ("last", "max", "min", "mean")
+_BEST = re.compile(r"@(max|min)\s*$")
+_FOUND: dict[str, Read] = {}
+
+
+class NoMetric(Exception):
+    """A number that is not there, with the reason in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What a run left: its output folder, its copy of the artifact (if kept), its stdout."""
+
+    out: Path
+    stdout: Path
+    copy: Path | None = None
+
+
+Read = Callable[[Left, str, str], float]
+"""A reader takes what the run left, the path (empty for a scheme) and what to find there."""
+
+
+def reader(*names: str) -> Callable[[Read], Read]:
+    """Register a reader under a scheme (`stdout`) or a file ending (`.json`)."""
+
+    def register(function: Read) -> Read:
+        for name in names:
+            _FOUND[name] = function
+        return function
+
+    return register
+
+
+def read(left: Left, text: str, *, scale: float = 1.0) -> float:
+    """Return the number that a `from:` text names, times `scale`, always finite.
+
+    Raises:
+        NoMetric: if there is no such finite number, with the reason.
+    """
+    function, path, what = _choose(text)
+    value = function(left, path, what)
+    if not math.isfinite(value):
+        raise NoMetric(f"{text} is {value}, not a finite number")
+    return value * scale
+
+
+def _choose(text: str) -> tuple[Read, str, str]:
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme in _FOUND:
+        return _FOUND[scheme], "", rest
+    for ending in sorted((name for name in _FOUND if name.startswith(".")), key=len, reverse=True):
+        path, found, what = text.partition(f"{ending}:")
+        if found and what:
+            return _FOUND[ending], path + ending, what
+    known = ", ".join(sorted(_FOUND))
+    raise NoMetric(f"no reader for `{text}`: expected FILE:WHAT with one of {known}")
+
+
+def takes_best(text: str) -> bool:
+    """Return whether a `from:` text takes the best of several values, which is evidence itself."""
+    return not text.startswith("stdout:") and bool(_BEST.search(text))
+
+
+def split_pick(what: str) -> tuple[str, str]:
+    """Split `column@last` into the column and the way to choose among its values."""
+    name, at, pick = what.rpartition("@")
+    if at and pick.strip() in PICKS:
+        return name.strip(), pick.strip()
+    return what.strip(), "last"
+
+
+def choose(values: Sequence[float], pick: str, what: str) -> float:
+    """Return the last, largest, smallest or mean value.
+
+    Raises:
+        NoMetric: if there is none, or one of those that are compared is not finite.
+    """
+    if not values:
+        raise NoMetric(f"{what} has no values")
+    if pick == "last":
+        return values[-1]
+    bad = next((value for value in values if not math.isfinite(value)), None)
+    if bad is not None:
+        raise NoMetric(f"{what} contains {bad}: its {pick} is not defined")
+    if pick == "mean":
+        return math.fsum(values) / len(values)
+    return max(values) if pick == "max" else min(values)
+
+
+def number(value: object, what: str) -> float:
+    """Return a value as a float (it may be non-finite).
+
+    Raises:
+        NoMetric: if it is no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise NoMetric(f"{what} is {_shown(value)}, not a number")
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        raise NoMetric(f"{what} is {_shown(value)}, not a number") from None
+
+
+def _shown(value: object) -> str:
+    names = {dict: "a mapping", list: "a list", bool: str(value).lower(), type(None): "null"}
+    return names.get(type(value), f"{str(value)[:60]!r}")
+
+
+def file_text(left: Left, path: str) -> str:
+    """Return the text of a file below the run's own folders.
+
+    No symbolic link is followed on the way and only a regular file of at most 64 MiB is read: what
+    a run wrote is not trusted.
+
+    Raises:
+        NoMetric: if there is no such file, with the reason.
+    """
+    base, parts = _below(left, path)
+    descriptor = _open_below(base, parts, path)
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(descriptor)
+        raise NoMetric(f"{path} is not a regular file")
+    with os.fdopen(descriptor, "rb") as file:
+        if about.st_size > SIZE_CAP:
+            raise NoMetric(f"{path} has {about.st_size / 2**20:.0f} MiB; at most 64 MiB are read")
+        return file.read(SIZE_CAP).decode("utf-8-sig", errors="replace")
+
+
+def _below(left: Left, path: str) -> tuple[Path, list[str]]:
+    if path.startswith(f"{OUT}/"):
+        base, rest = left.out, path.removeprefix(f"{OUT}/")
+    elif left.copy is not None:
+        base, rest = left.copy, path
+    else:
+        raise NoMetric(f"{path} is not kept after a run: write it below {OUT}")
+    parts = [part for part in rest.split("/") if part not in {"", "."}]
+    if rest.startswith("/") or ".." in parts or not parts:
+        raise NoMetric(f"{path} leads out of the run's own folder")
+    return base, parts
+
+
+def _open_below(base: Path, parts: list[str], path: str) -> int:
+    here = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            inner = os.open(part, flags, dir_fd=here)
+            os.close(here)
+            here = inner
+        # O_NONBLOCK: a named pipe in place of the file must not hang us.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open(parts[-1], flags, dir_fd=here)
+    except FileNotFoundError:
+        raise NoMetric(f"the run wrote no {path}") from None
+    except OSError as error:
+        raise NoMetric(
+            f"{path} cannot be read ({error.strerror}); links are not followed"
+        ) from None
+    finally:
+        os.close(here)

@@ -1,0 +1,99 @@
+"""JSON on disk, taken in with suspicion: regular files, capped, checked against a type."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from repcheck.record import RECORD_SCHEMA, Record
+from repcheck.runs import RunSpec
+
+SIZE_CAP = 4 * 2**20
+PLAN_CAP = 256 * 2**20
+
+
+def content(path: Path, *, cap: int = SIZE_CAP) -> bytes | None:
+    """Return a regular file's bytes, or None: absent, a link, something else, or too large."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode) or about.st_size > cap:
+        os.close(descriptor)
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(cap)
+
+
+def dumps(content: object) -> bytes:
+    """Return JSON of mappings and dataclasses; a non-finite number is refused."""
+    return json.dumps(content, allow_nan=False, default=_fields).encode()
+
+
+def _fields(item: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {field.name: getattr(item, field.name) for field in fields(item)}
+
+
+def mapping(path: Path) -> dict[str, Any] | None:
+    """Return a JSON mapping, or None if the file holds none."""
+    text = content(path)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@cache
+def _records() -> TypeAdapter[Record]:
+    return TypeAdapter(Record)
+
+
+@cache
+def _specs() -> TypeAdapter[RunSpec]:
+    return TypeAdapter(RunSpec)
+
+
+def record(path: Path) -> Record | None:
+    """Return a stored record, or None if it is absent, torn or of a newer schema."""
+    text = content(path)
+    if text is None:
+        return None
+    try:
+        found = _records().validate_json(text)
+    except ValidationError:
+        return None
+    return found if found.schema <= RECORD_SCHEMA else None
+
+
+def spec(path: Path) -> RunSpec | None:
+    """Return a stored specification, or None if it is absent or torn."""
+    text = content(path)
+    if text is None:
+        return None
+    try:
+        return _specs().validate_json(text)
+    except ValidationError:
+        return None
+
+
+def planned_runs(path: Path) -> tuple[RunSpec, ...] | None:
+    """Return the runs of a stored plan, or None if it is absent or torn."""
+    text = content(path, cap=PLAN_CAP)
+    if text is None:
+        return None
+    try:
+        lines = [json.loads(line) for line in text.splitlines()]
+        return tuple(_specs().validate_python(line["run"]) for line in lines if "run" in line)
+    except (ValueError, TypeError):
+        return None

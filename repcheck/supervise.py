@@ -1,0 +1,287 @@
+"""The supervisor of one run: a copy of the artifact, its commands, its metrics, its record."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from repcheck import discover, lock, processes
+from repcheck import readers as reader_folder
+from repcheck.artifact import Tree, copy, file_sha256
+from repcheck.child import Command, Ended, Limits, free_mb, run, signal_name
+from repcheck.environment import environment, program
+from repcheck.errors import RepcheckError
+from repcheck.reader import OUT, Left, NoMetric, read
+from repcheck.record import Record, Step
+from repcheck.runs import RunSpec, Status
+from repcheck.store import Attempt, clear, mended
+
+ISOLATION = "limits"
+COPY = "artifact"
+_TAIL = 16_384
+_EMPTY = hashlib.sha256().hexdigest()
+_MEMORY = ("MemoryError", "OutOfMemoryError", "CUDA out of memory", "Cannot allocate memory")
+_DISK = ("No space left on device", "Disk quota exceeded")
+_WORDS = {
+    "time": (Status.TIMEOUT, "ran longer than the time limit of {limits.time_s:g} s"),
+    "flood": (Status.NONZERO, "printed more than {limits.log_mb:g} MiB and was stopped"),
+    "disk": (Status.DISK, "it left less than {limits.disk_floor_mb:g} MiB free on the disk"),
+    "interrupt": (Status.INTERRUPTED, "repcheck was interrupted"),
+}
+
+discover.modules(reader_folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all runs of one execution share."""
+
+    tree: Tree
+    python: Path
+    limits: Limits = field(default_factory=Limits)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    status: Status
+    reason: str = ""
+    exit_code: int | None = None
+    steps: tuple[Step, ...] = ()
+    cpu_s: float = 0.0
+    peak_rss_mb: float = 0.0
+
+    @property
+    def wall_s(self) -> float:
+        return sum(step.wall_s for step in self.steps)
+
+
+def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
+    """Make one attempt at a run and return its record; the caller publishes it and clears up.
+
+    Raises:
+        RepcheckError: if the disk does not take even the attempt's own files.
+    """
+    folder = attempt.folder
+    limits = replace(around.limits, time_s=spec.time_limit_s)
+    started = _now()
+    with mended(folder):
+        home = folder / "home"
+        (folder / "out").mkdir()
+        home.mkdir()
+        copy(around.tree, home / COPY)
+        visible = environment(home, around.python, spec.env, attempt.marker)
+        with (folder / "stdout.log").open("wb") as out, (folder / "stderr.log").open("wb") as err:
+            outcome = _commands(spec, folder, visible, (out, err), limits, around.stop)
+        _cap_logs(folder, limits)
+        left = Left(out=folder / "out", stdout=folder / "stdout.log", copy=home / COPY)
+        metrics: dict[str, float] = {}
+        notes: tuple[str, ...] = ()
+        if outcome.status is Status.OK:
+            outcome, metrics, notes = _read_metrics(spec, left, outcome)
+        if outcome.status is Status.DISK:
+            clear(folder, out=True)
+        hashes = [_hash(folder / name) for name in ("stdout.log", "stderr.log")]
+    return Record(
+        key=spec.key,
+        attempt=attempt.number,
+        status=outcome.status,
+        reason=outcome.reason,
+        exit_code=outcome.exit_code,
+        wall_s=round(outcome.wall_s, 6),
+        cpu_s=round(outcome.cpu_s, 6),
+        peak_rss_mb=round(outcome.peak_rss_mb, 3),
+        started=started,
+        finished=_now(),
+        machine=lock.machine(),
+        isolation=ISOLATION,
+        python=str(around.python),
+        environment=visible,
+        readers=_how(spec),
+        metrics=metrics,
+        notes=notes,
+        stdout_sha256=hashes[0],
+        stderr_sha256=hashes[1],
+        steps=outcome.steps,
+    )
+
+
+def _hash(path: Path) -> str:
+    return file_sha256(path) if path.stat().st_size else _EMPTY
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def need_room(folder: Path, limits: Limits) -> None:
+    """Refuse to begin a run on a disk that is all but full.
+
+    Raises:
+        RepcheckError: if less is free than has to stay free.
+    """
+    free = free_mb(folder)
+    if free < limits.disk_floor_mb:
+        raise RepcheckError(
+            f"{folder}: only {free:.0f} MiB are free and {limits.disk_floor_mb:g} are kept free;"
+            " finished runs are kept: make room and run the same command again to go on"
+        )
+
+
+def _commands(
+    spec: RunSpec,
+    folder: Path,
+    visible: Mapping[str, str],
+    logs: tuple[IO[bytes], IO[bytes]],
+    limits: Limits,
+    stop: threading.Event,
+) -> _Outcome:
+    """Run the commands one after the other; the time limit is that of all together."""
+    outcome = _Outcome(status=Status.OK, exit_code=0)
+    for argv, cwd in zip(spec.commands, spec.cwds, strict=True):
+        real = tuple(word.replace(OUT, str(folder / "out")) for word in argv)
+        where = folder / "home" / COPY / cwd
+        if why := _not_startable(real, where, visible):
+            return replace(outcome, status=Status.NOT_STARTED, reason=why, exit_code=None)
+        left = replace(limits, time_s=max(0.0, limits.time_s - outcome.wall_s))
+        command = Command(
+            argv=real, cwd=where, environment=visible, marker=visible[processes.MARKER]
+        )
+        try:
+            ended = run(command, logs, left, stop)
+        except OSError as error:
+            why = f"{real[0]} could not be started: {error.strerror}"
+            return replace(outcome, status=Status.NOT_STARTED, reason=why, exit_code=None)
+        outcome = _after(outcome, real, ended, folder, limits)
+        if outcome.status is not Status.OK:
+            break
+    return outcome
+
+
+def _not_startable(argv: tuple[str, ...], where: Path, visible: Mapping[str, str]) -> str:
+    if not where.is_dir():
+        return f"the folder `{where.name}` that the command starts in is not in the artifact"
+    if any("\0" in word for word in argv):
+        return "the command contains a NUL character"
+    if program(argv[0], where, visible["PATH"]) is None:
+        searched = visible["PATH"] if "/" not in argv[0] else f"the artifact's folder {where}"
+        return f"the command `{argv[0]}` was not found; searched: {searched}"
+    return ""
+
+
+def _after(
+    before: _Outcome, argv: tuple[str, ...], ended: Ended, folder: Path, limits: Limits
+) -> _Outcome:
+    step = Step(argv=argv, exit_code=ended.exit_code, wall_s=round(ended.wall_s, 6))
+    status, reason = _judge(ended, folder, limits)
+    return _Outcome(
+        status=status,
+        reason=reason,
+        exit_code=ended.exit_code,
+        steps=(*before.steps, step),
+        cpu_s=before.cpu_s + ended.cpu_s,
+        peak_rss_mb=max(before.peak_rss_mb, ended.peak_rss_mb),
+    )
+
+
+def _judge(ended: Ended, folder: Path, limits: Limits) -> tuple[Status, str]:
+    if ended.stopped:
+        status, words = _WORDS[ended.stopped]
+        return status, words.format(limits=limits)
+    if ended.exit_code == 0:
+        return Status.OK, ""
+    last = _last_words(folder / "stderr.log")
+    named = signal_name(ended.exit_code)
+    code = f"was ended by {named}" if named else f"exited with {ended.exit_code}"
+    reason = f"the command {code}" + (f": {last}" if last else "")
+    if any(text in last for text in _MEMORY):
+        return Status.OOM, reason
+    # A full disk may leave no room for the words that would say so.
+    if any(text in last for text in _DISK) or free_mb(folder) < max(1.0, limits.disk_floor_mb):
+        return Status.DISK, f"{reason} (the disk is full)"
+    if named == "SIGKILL":
+        reason += " (not by repcheck: the kernel does this when memory runs out)"
+    return Status.NONZERO, reason
+
+
+def _last_words(path: Path) -> str:
+    """Return the last line of a log, capped."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL))
+        lines = file.read(_TAIL).decode("utf-8", errors="replace").split("\n")
+    found = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return "".join(letter for letter in found if letter.isprintable())[:300]
+
+
+def _cap_logs(folder: Path, limits: Limits) -> None:
+    for name in ("stdout.log", "stderr.log"):
+        path, cap = folder / name, int(limits.log_mb * 2**20)
+        if path.stat().st_size > cap:
+            os.truncate(path, cap)
+
+
+def _how(spec: RunSpec) -> dict[str, str]:
+    """Return how each metric is read, scale included, as the record keeps it."""
+    scaled = {name: f" * {scale:g}" for name, scale in spec.scales.items()}
+    return {name: text + scaled.get(name, "") for name, text in spec.readers.items()}
+
+
+def _read_metrics(
+    spec: RunSpec, left: Left, outcome: _Outcome
+) -> tuple[_Outcome, dict[str, float], tuple[str, ...]]:
+    metrics, missing, notes = read_all(spec, left, spec.readers)
+    if missing:
+        outcome = replace(outcome, status=Status.NO_METRIC, reason="; ".join(missing))
+    return outcome, metrics, notes
+
+
+def read_all(
+    spec: RunSpec, left: Left, texts: Mapping[str, str]
+) -> tuple[dict[str, float], tuple[str, ...], tuple[str, ...]]:
+    """Return the metrics that were found, why needed ones are missing, and remarks."""
+    metrics: dict[str, float] = {}
+    missing: list[str] = []
+    notes: list[str] = []
+    for name, text in texts.items():
+        scale = spec.scales.get(name, 1.0)
+        try:
+            metrics[name] = read(left, text, scale=scale)
+        except NoMetric as error:
+            (notes if name in spec.optional else missing).append(f"{name}: {error}")
+            continue
+        if scale == 100.0 and abs(metrics[name]) > 100.0:
+            notes.append(
+                f"{name}: the file holds {metrics[name] / scale:g} where `read_as: fraction` says"
+                " that it is a fraction"
+            )
+    return metrics, tuple(missing), tuple(notes)
+
+
+def reread(spec: RunSpec, record: Record, folder: Path) -> Record:
+    """Apply changed readers to what a finished attempt left, without running it again."""
+    wanted = _how(spec)
+    if record.status not in {Status.OK, Status.NO_METRIC} or wanted == dict(record.readers):
+        return record
+    same = {
+        name: value
+        for name, value in record.metrics.items()
+        if name in wanted and record.readers.get(name) == wanted[name]
+    }
+    texts = {name: text for name, text in spec.readers.items() if name not in same}
+    left = Left(out=folder / "out", stdout=folder / "stdout.log")
+    metrics, missing, notes = read_all(spec, left, texts)
+    return replace(
+        record,
+        status=Status.NO_METRIC if missing else Status.OK,
+        reason="; ".join(missing),
+        readers=wanted,
+        metrics=same | metrics,
+        notes=notes,
+    )
