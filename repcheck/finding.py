@@ -8,12 +8,14 @@ from operator import attrgetter
 from typing import Any
 
 from repcheck.claims.comparison import Comparison
-from repcheck.claims.model import Dataset, Method
+from repcheck.claims.model import Dataset, Method, Metric
 from repcheck.claims.stated import ArtifactSide, Section, Stated
 from repcheck.fact import Level, Quantity
 from repcheck.rule import Flagged, Kind, NotApplicable, Seen, Severity
 from repcheck.units import NotANumber, read_number
 from repcheck.where import Where
+
+Owner = Method | Dataset | Metric
 
 
 def times(ratio: float) -> str:
@@ -48,12 +50,12 @@ def contribution(comparison: Comparison, *factors: str) -> NotApplicable | None:
     return NotApplicable(message=f"`{named}` is the declared contribution of {comparison.id}")
 
 
-def mismatches(*subjects: Comparison | Method | Dataset, keys: tuple[str, ...]) -> list[Flagged]:
+def mismatches(*subjects: Comparison | Owner, keys: tuple[str, ...]) -> list[Flagged]:
     """Return a finding for each of these keys whose paper side and artifact side differ."""
     found: list[Flagged] = []
     for subject in subjects:
         if isinstance(subject, Comparison):
-            owners: tuple[Method | Dataset, ...] = (subject.method, subject.baseline)
+            owners: tuple[Owner, ...] = (subject.method, subject.baseline)
         else:
             owners = (subject,)
         found += [flagged for owner in owners for flagged in _in(owner, keys)]
@@ -65,7 +67,7 @@ def _getter(key: str) -> attrgetter[Any]:
     return attrgetter(key)
 
 
-def _in(owner: Method | Dataset, keys: tuple[str, ...]) -> Iterator[Flagged]:
+def _in(owner: Owner, keys: tuple[str, ...]) -> Iterator[Flagged]:
     told: set[tuple[int, int]] = set()
     for key in keys:
         top = getattr(owner, key.partition(".")[0])

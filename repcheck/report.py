@@ -15,7 +15,7 @@ from typing import Any
 from repcheck import __version__
 from repcheck.claims.costs import undeclared
 from repcheck.claims.model import Claims, Method, Result
-from repcheck.errors import Inapplicable, Missing
+from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence, Quantity
 from repcheck.facts.work import Unit, Work
 from repcheck.fairness import Fairness
@@ -104,7 +104,7 @@ def build(found: Found, made: Circumstances) -> Json:
 
 
 def _weighty(judgement: Judgement) -> bool:
-    return judgement.state is State.FLAGGED and judgement.severity is not Severity.NOTE
+    return judgement.state is State.FLAGGED and not _is_note(judgement)
 
 
 def _paper(claims: Claims) -> Json:
@@ -300,16 +300,28 @@ def _coverage(claims: Claims, judgements: Sequence[Judgement]) -> Json:
     for judgement in judgements:
         by_trick[judgement.trick].append(judgement)
     return {
-        "rules": {state.value: sum(j.state is state for j in judgements) for state in State},
+        "rules": _counts(judgements),
         "tricks": [_trick(trick, by_trick[trick.number]) for trick in TRICKS],
         "undeclared": undeclared(claims).to_json(),
     }
 
 
+def _counts(judgements: Sequence[Judgement]) -> Json:
+    """Return how many judgements are in each state; a flag that is only a note counts apart."""
+    notes = sum(_is_note(j) for j in judgements)
+    counts = {state.value: sum(j.state is state for j in judgements) for state in State}
+    return counts | {"flagged": counts["flagged"] - notes, "note": notes}
+
+
+def _is_note(judgement: Judgement) -> bool:
+    return judgement.state is State.FLAGGED and judgement.severity is Severity.NOTE
+
+
 def _trick(trick: Trick, judgements: Sequence[Judgement]) -> Json:
-    states = Counter(judgement.state for judgement in judgements)
+    # A note is context: it neither shows the trick nor excludes it.
+    states = Counter(j.state for j in judgements if not _is_note(j))
     state = next((state for state in _WORST_FIRST if states[state]), State.UNDETERMINED)
-    speaking = next((j for j in judgements if j.state is state), None)
+    speaking = next((j for j in judgements if j.state is state and not _is_note(j)), None)
     severities = [j.severity for j in judgements if j.severity]
     return {
         "trick": trick.number,
@@ -320,7 +332,7 @@ def _trick(trick: Trick, judgements: Sequence[Judgement]) -> Json:
         "states": {one.value: count for one, count in states.items()},
         "severity": max(severities, key=lambda s: s.rank).value if severities else None,
         "reason": _reason_of(speaking, judgements),
-        "would_decide": speaking.would_decide if speaking else "a rule that is not written yet",
+        "would_decide": _would_decide(speaking, judgements),
         "message": speaking.message if speaking else "",
         "rules": sorted({judgement.rule for judgement in judgements}),
     }
@@ -328,8 +340,16 @@ def _trick(trick: Trick, judgements: Sequence[Judgement]) -> Json:
 
 def _reason_of(speaking: Judgement | None, judgements: Sequence[Judgement]) -> str | None:
     if not judgements:
-        return "no-rule-yet"
-    return speaking.reason.value if speaking and speaking.reason else None
+        return Reason.NO_RULE_YET.value
+    if speaking is None:
+        return Reason.NOT_OBSERVED.value
+    return speaking.reason.value if speaking.reason else None
+
+
+def _would_decide(speaking: Judgement | None, judgements: Sequence[Judgement]) -> str:
+    if speaking is not None:
+        return speaking.would_decide
+    return "a rerun that observes it" if judgements else "a rule that is not written yet"
 
 
 def _arms(plan: Plan) -> list[Json]:

@@ -96,8 +96,11 @@ def _sentence(verdicts: Sequence[ClaimVerdict], judgements: Sequence[Judgement])
     findings = sum(j.state is State.FLAGGED and j.severity in heavy for j in judgements)
     others = findings - 1 if unfair else findings
     unsettled = sum(j.state is State.UNDETERMINED for j in judgements)
-    checks = f"{others} {'other ' if unfair else ''}major finding{'s' if others > 1 else ''}, "
-    return f"{said}; {checks if others else ''}{unsettled} checks could not be decided."
+    if others:
+        said += f"; {others} {'other ' if unfair else ''}major finding{'s' if others > 1 else ''}"
+    if not unfair and first.fairness.verdict == "insufficiently-checked":
+        return f"{said}; whether the comparison was fair is open ({unsettled} checks undetermined)."
+    return f"{said}; {unsettled} checks are undetermined."
 
 
 _ENDS = {

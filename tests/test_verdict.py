@@ -266,5 +266,5 @@ def test_the_headline_names_the_claim_the_verdict_and_the_cause() -> None:
     conclusion = conclude(made, [judged("RC102", State.FLAGGED)])
     assert conclusion.sentence == (
         "“It is better” is reproduced, but the comparison is not like with like: "
-        "30.0 vs 10.0 epochs (RC102); 0 checks could not be decided."
+        "30.0 vs 10.0 epochs (RC102); 0 checks are undetermined."
     )

@@ -97,13 +97,12 @@ def spoken(report: Json) -> dict[str, list[Spoken]]:
     """
     by_state: dict[str, dict[str, list[Json]]] = {state: {} for state in words.STATES}
     for judgement in report["judgements"]:
-        by_state.setdefault(judgement["state"], {}).setdefault(judgement["rule"], []).append(
-            judgement
-        )
+        rules = by_state.setdefault(words.state_of(judgement), {})
+        rules.setdefault(judgement["rule"], []).append(judgement)
     anchored: set[str] = set()
     found: dict[str, list[Spoken]] = {}
-    for state, rules in by_state.items():
-        made = [_spoken(code, said, report["rules"]) for code, said in rules.items()]
+    for state, said in by_state.items():
+        made = [_spoken(code, heard, report["rules"]) for code, heard in said.items()]
         found[state] = sorted(made, key=lambda one: (words.severity_rank(one.severity), one.code))
         for one in found[state]:
             one.anchor = "" if one.code in anchored else text.anchor(one.code)
@@ -112,7 +111,9 @@ def spoken(report: Json) -> dict[str, list[Spoken]]:
 
 
 def _spoken(code: str, said: Sequence[Json], docs: Mapping[str, Json]) -> Spoken:
-    doc = docs.get(code) or {"title": said[0]["name"], "catches": "", "legitimate": "", "fix": ""}
+    name = said[0]["name"]
+    nothing = {"name": name, "title": name, "catches": "", "legitimate": "", "fix": ""}
+    doc = docs.get(code) or nothing
     heaviest = min((one.get("severity") for one in said), key=words.severity_rank)
     sayings = _merged(said)
     return Spoken(

@@ -28,6 +28,7 @@ VERDICTS: Mapping[str, Word] = {
 STATES: Mapping[str, Word] = {
     "flagged": Word(word="flagged", glyph="✗", css="bad", colour="yellow"),
     "error": Word(word="error", glyph="!", css="bad", colour="red"),
+    "note": Word(word="noted", glyph="·", css="un"),
     "undetermined": Word(word="undetermined", glyph="?", css="un"),
     "cleared": Word(word="cleared", glyph="✓", css="ok", colour="blue"),
     "not-applicable": Word(word="not applicable", glyph="–", css="na"),
@@ -57,6 +58,12 @@ _FAILED_FIRST = ("not-reproduced", "inconclusive", "not-run", "reproduced")
 def verdict(name: str) -> Word:
     """Return the word for a claim's reproduction verdict."""
     return VERDICTS.get(name) or _unknown(name)
+
+
+def state_of(judgement: Mapping[str, object]) -> str:
+    """Return a judgement's state as it is shown: a flag that is only a note is a note."""
+    state, severity = judgement["state"], judgement.get("severity")
+    return "note" if (state, severity) == ("flagged", "note") else str(state)
 
 
 def state(name: str) -> Word:

@@ -26,15 +26,19 @@ from collections.abc import Iterator
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Method, Metric
-from repcheck.claims.sides import contradicted
 from repcheck.claims.stated import Stated
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.table import Table
+from repcheck.finding import mismatches
 from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Outcome, Severity, rule
 
 _COPIED = frozenset({"copied-from-paper", "copied", "third-party"})
 _BEST = frozenset({"max", "min"})
+KEYS = (
+    "unit", "definition", "average", "n_test", "aggregation", "implementation", "computed_on",
+    "colour_channel", "crop_border", "data_range", "top_k", "higher_is_better",
+)  # fmt: skip
 
 
 @rule("RC504", Severity.MAJOR)
@@ -61,14 +65,7 @@ def _findings(comparison: Comparison, metric: Metric) -> Iterator[Flagged]:
             seen=Quantity(name=f"reader of {metric.id}", value=ours, source=str(place)),
             at=place,
         )
-    for leaf, other in contradicted(leaf for _, leaf in metric.leaves()):
-        yield Flagged(
-            message=f"the paper says {leaf}, the artifact {other}",
-            kind=Kind.MISMATCH,
-            seen=Quantity(name=leaf.path, value=str(leaf), source=str(leaf.place)),
-            at=leaf.place,
-            severity=Severity.MAJOR,
-        )
+    yield from mismatches(metric, keys=KEYS)
 
 
 def _reader(method: Method, metric: Metric) -> str:

@@ -24,13 +24,14 @@ hzwer 5.3
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Dataset, InputForm, Method, Published, Result
-from repcheck.claims.sides import contradicted
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.table import Table, printed
+from repcheck.finding import mismatches
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -43,6 +44,13 @@ from repcheck.rule import (
 )
 
 _RERUN = frozenset({"ours-rerun", "retrained-by-us"})
+KEYS = tuple(
+    f"input.{name}"
+    for name in (
+        "shape", "channel_order", "colour_space", "value_range", "normalisation", "resolution",
+        "interpolation",
+    )
+)  # fmt: skip
 _OTHER_DATA = frozenset({"low-data", "new", "ood"})
 
 
@@ -150,11 +158,5 @@ def _two_sides(comparison: Comparison, table: Table) -> Iterator[Flagged]:
     dataset = table.claims.datasets.get(comparison.dataset)
     if dataset is None:
         return
-    for leaf, other in contradicted(leaf for _, leaf in dataset.input.leaves()):
-        yield Flagged(
-            message=f"the paper says {leaf}, the artifact {other}",
-            kind=Kind.MISMATCH,
-            severity=Severity.MINOR,
-            seen=Quantity(name=leaf.path, value=str(leaf), source=str(leaf.place)),
-            at=leaf.place,
-        )
+    for flagged in mismatches(dataset, keys=KEYS):
+        yield replace(flagged, severity=Severity.MINOR)
