@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ Exit codes: 0 nothing flagged at or above --fail-on; 1 flagged or not reproduced
 2 usage, or nothing run because nobody agreed; 3 undetermined under --strict;
 4 the claims file is invalid; 5 a rerun failed; 70 internal error; 130 interrupted.
 """
-BROKEN, INTERRUPTED = 70, 130
+BROKEN, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -26,6 +28,9 @@ class Guarded(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run the command and turn what can go wrong into an exit code."""
+        # A path or a glyph that the terminal cannot show is no reason to lose a result.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except RepcheckError as problem:
@@ -34,7 +39,11 @@ class Guarded(click.Group):
         except (KeyboardInterrupt, click.Abort):
             click.echo("interrupted; finished runs are kept, the same command resumes", err=True)
             ctx.exit(INTERRUPTED)
-        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+        except BrokenPipeError:
+            # As the shell shows a program whose reader went away: neither passed nor flagged.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            ctx.exit(BROKEN_PIPE)
+        except (click.ClickException, click.exceptions.Exit):
             raise
         except Exception as broken:
             _tell_of(broken)
@@ -112,10 +121,22 @@ JUDGING = _options(
     click.option("--strict", is_flag=True, help="Exit 3 when something is undetermined."),
     click.option(
         "--thresholds", type=click.Path(path_type=Path), metavar="FILE",
-        help="YAML: {RC103: {slack: 0.1}}; printed on the report's first page",
+        help="YAML: {RC103: {major: 1.5}}; printed on the report's first page",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Only the files, the exit code and errors."),
 )  # fmt: skip
+
+
+@main.command()
+@click.argument(
+    "file", type=click.Path(path_type=Path), metavar="[FILE]", default=Path("claims.yaml")
+)
+def init(file: Path) -> None:
+    """Write a claims file to fill in (default: claims.yaml). Never overwrites."""
+    from repcheck.starter import write_starter
+
+    write_starter(file)
+    click.echo(f"{file}: written; fill it in, then `repcheck lint {file}`")
 
 
 @main.command()
@@ -206,3 +227,15 @@ def rules(form: str) -> None:
     from repcheck.rules_page import listed
 
     click.echo(listed(form), nl=False)
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell: `eval "$(repcheck completion bash)"`."""
+    from click.shell_completion import get_completion_class
+
+    made = get_completion_class(shell)
+    if made is None:
+        raise click.ClickException(f"no completion for {shell}")
+    click.echo(made(main, {}, "repcheck", "_REPCHECK_COMPLETE").source())
