@@ -260,8 +260,8 @@ def _method(work: Work, method: Method) -> Json:
         "role": method.role.get("baseline") if method.role.known else "undeclared",
         "declared": [
             {"key": key, "value": str(leaf), "where": leaf.disclosure.where}
-            for key, leaf in method.leaves()
-            if not leaf.undeclared and key != "extends"
+            for key, leaf in method.written()
+            if key != "extends"
         ],
         "budget": _budget(work, method),
     }

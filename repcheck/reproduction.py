@@ -20,6 +20,8 @@ from repcheck.stats.decision import Decision, GainClaim, Sample, ThresholdClaim,
 from repcheck.units import decimals
 
 NOT_RUN = "not-run"
+# What a seed can pin in two different networks at once; their initial weights it cannot.
+SHARED = frozenset({"split", "order"})
 AS_SUPPLIED = "not-reproducible-as-supplied"
 ORIENTED = "lower is better for this metric; differences are oriented so that positive is better"
 
@@ -239,7 +241,7 @@ def _published(row: Result) -> Summary:
 def _pairs(question: Question, baseline: Method, *, published: bool) -> Summary | None:
     """Summarise seed by seed where the file declares what a seed fixes in both arms."""
     ours, theirs = question.method.seeds.fixes.get(()), baseline.seeds.fixes.get(())
-    if published or not set(ours) & set(theirs):
+    if published or not set(ours) & set(theirs) & SHARED:
         return None
     a, b = question.fresh(question.method), question.fresh(baseline)
     first = dict(zip(a.seeds, a.values, strict=True))

@@ -31,6 +31,7 @@ from repcheck.claims.stated import Stated
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.table import Table
+from repcheck.finding import times
 from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Outcome, Severity, rule
 
 _SIZES = ("nano", "tiny", "small", "base", "large", "huge", "giant")
@@ -57,17 +58,17 @@ def _by_size(comparison: Comparison, table: Table, heavier: float) -> Outcome:
         Quantity.declared(f"{unit} of {comparison.baseline.id}", theirs, unit),
     )
     if ratio <= heavier:
-        words = f"{comparison.method.id} has x{ratio:.2f} the {unit} of {comparison.baseline.id}"
-        return Cleared(message=words, seen=seen, limit=f"would have seen x{heavier:.2f}")
+        words = f"{comparison.method.id} has {times(ratio)} the {unit} of {comparison.baseline.id}"
+        return Cleared(message=words, seen=seen, limit=f"would have seen {times(heavier)}")
     rival = _equal(comparison, table.claims, heavier)
     if rival:
         words = f"{rival} stands in the same table: a comparison at equal size"
-        return Cleared(message=words, seen=seen, limit=f"would have seen x{heavier:.2f}")
+        return Cleared(message=words, seen=seen, limit=f"would have seen {times(heavier)}")
     larger = _larger(comparison.baseline.model, table.claims)
     if not larger:
         return NotApplicable(message=f"{comparison.baseline.id} has no larger form left out")
     return Flagged(
-        message=f"{comparison.method.id} ({figure(ours.value)} {unit}, x{ratio:.1f}) is compared "
+        message=f"{comparison.method.id} ({figure(ours.value)} {unit}, {times(ratio)}) is compared "
         f"with {comparison.baseline.id} ({figure(theirs.value)}); its larger form "
         f"{', '.join(larger)} has no row",
         kind=Kind.ASYMMETRY,

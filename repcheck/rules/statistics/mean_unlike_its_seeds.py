@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from statistics import median, stdev
 
 from repcheck.claims.model import Claims, Result
 from repcheck.fact import Level, Quantity
@@ -140,6 +139,8 @@ def _meets(shown: Printed, wanted: Sequence[Interval], mode: Rounding) -> bool:
 
 def _centres(seeds: Sequence[Printed]) -> dict[str, tuple[Interval, ...]]:
     """Return what each statistic of the unrounded seeds can be."""
+    from statistics import median  # slow to import, and rarely needed
+
     half = max(s.unit for s in seeds) / 2
     values = [s.value for s in seeds]
 
@@ -163,6 +164,8 @@ def _spread(result: Result, seeds: Sequence[Printed]) -> Iterator[Flagged]:
     if kind in fits or (not kind and fits):
         return
     digits = max(1, len(shown.text.partition(".")[2])) + 1
+    from statistics import stdev
+
     deviation = stdev(float(s.value) for s in seeds)
     severity, because = Severity.MAJOR, "; no convention of a spread gives it"
     loose = spreads_that_fit(seeds, shown, Rounding.ANY)
