@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Literal, Protocol
+from typing import Literal
 
+from repcheck.claims.commands import FROM_DATASET, FROM_TRAIN, fill, placeholders, split
 from repcheck.claims.model import Claims, Dataset, Eval, Method, Train
 from repcheck.claims.stated import Section, Stated
 from repcheck.errors import Missing, Reason
-from repcheck.seeds import words
 
 ArmKind = Literal["declared", "aligned", "counterfactual"]
-DATA_PLACES = ("data", "train", "val", "test")
-_COUNTS = ("epochs", "iterations", "batch_size", "samples", "tokens", "env_steps")
-_NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
-
-
-class Lookup(Protocol):
-    """Whatever gives a placeholder its value."""
-
-    def __getitem__(self, name: str, /) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +56,8 @@ def has_command(method: Method) -> bool:
 
 def takes(claims: Claims, method: Method, name: str) -> bool:
     """Return whether a method's commands have a placeholder, or a fragment supplies it."""
-    parts = [part.command.get("") for part in (method.train, method.eval)]
-    return name in claims.overrides or any(
-        name in _NAME.findall(word) for part in parts for word in words(part)
-    )
+    parts = [part for part in (method.train, method.eval) if part.command.known]
+    return name in claims.overrides or any(name in placeholders(_split(part)) for part in parts)
 
 
 def commands(claims: Claims, arm: Arm, setting: Setting) -> Commands:
@@ -85,7 +73,7 @@ def commands(claims: Claims, arm: Arm, setting: Setting) -> Commands:
     for index, part in enumerate(parts):
         cwd = part.cwd.get(method.train.cwd.get("."))
         values = _Values(claims, arm, setting, cwd)
-        argv = fill(_split(part), values)
+        argv = fill(_split(part), values.of)
         if index == 0:
             argv = _append_fragments(claims, arm, argv, values)
         argvs.append(argv)
@@ -95,28 +83,16 @@ def commands(claims: Claims, arm: Arm, setting: Setting) -> Commands:
 
 def _split(part: Train | Eval) -> tuple[str, ...]:
     try:
-        argv = words(part.command.value)
+        return split(part.command.value)
     except ValueError as error:
         raise Missing(Reason.NO_COMMAND, f"mend `{part.command.path}`: {error}") from None
-    if not argv:
-        raise Missing(Reason.NO_COMMAND, f"`{part.command.path}` is empty")
-    return argv
-
-
-def fill(argv: Sequence[str], value: Lookup) -> tuple[str, ...]:
-    """Replace the placeholders of an argument list; `{out}` stays as it is."""
-
-    def one(match: re.Match[str]) -> str:
-        return match[0] if match[1] == "out" else value[match[1]]
-
-    return tuple(_NAME.sub(one, word) for word in argv)
 
 
 def fill_text(claims: Claims, arm: Arm, setting: Setting, text: str) -> str:
     """Replace the placeholders of a `from:` text, where a regular expression may hold braces."""
     if text.startswith("stdout:"):
         return text
-    return fill((text,), _Values(claims, arm, setting, "."))[0]
+    return fill((text,), _Values(claims, arm, setting, ".").of)[0]
 
 
 def replace_flag(argv: Sequence[str], fragment: Sequence[str]) -> tuple[str, ...]:
@@ -148,7 +124,9 @@ def _append_fragments(
     for name, value in wanted.items():
         if name not in claims.overrides:
             continue  # its placeholder stands in the command and is filled already
-        fragment = fill(shlex.split(claims.overrides[name].value), {"value": value})
+        fragment = fill(
+            split(claims.overrides[name].value), {"value": value, "out": "{out}"}.__getitem__
+        )
         argv = replace_flag(argv, fragment)
     return argv
 
@@ -162,15 +140,18 @@ class _Values:
     setting: Setting
     cwd: str
 
-    def __getitem__(self, name: str, /) -> str:
+    def of(self, name: str) -> str:
+        """Return a placeholder's value; `{out}` stays as it is."""
         method = self.claims.methods[self.arm.method]
+        if name == "out":
+            return "{out}"
         if name == "seed":
             return str(self.setting.seed)
         if name == "device":
             return self.setting.device
         if name in self.arm.set:
             return self.arm.set[name]
-        if name in DATA_PLACES:
+        if name in FROM_DATASET:
             return self._data(name)
         found = self._in_method(method, name)
         if found is None:
@@ -195,7 +176,7 @@ class _Values:
         return os.path.relpath(path, self.cwd)
 
     def _in_method(self, method: Method, name: str) -> str | None:
-        if name in _COUNTS:
+        if name in FROM_TRAIN:
             leaf = getattr(method.train, name)
             return _count(leaf) if leaf.known else None
         if name == "lr":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from repcheck.arms import DATA_PLACES, has_command, takes
+from repcheck.arms import has_command, takes
+from repcheck.claims.commands import FROM_DATASET
 from repcheck.claims.model import Claim, Claims
 from repcheck.errors import Missing, Reason
 
@@ -136,7 +137,7 @@ def _check(claims: Claims, name: str, dataset: str, metric: str) -> None:
     if reader_text(claims, name, metric) is None:
         raise Missing(Reason.UNDECLARED_KEY, f"declare `metrics.{metric}.from`")
     own = method.dataset.content
-    if own is None or own == dataset or any(takes(claims, method, p) for p in DATA_PLACES):
+    if own is None or own == dataset or any(takes(claims, method, p) for p in FROM_DATASET):
         return
     raise Missing(
         Reason.NO_PLACEHOLDER,

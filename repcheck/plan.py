@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from repcheck.arms import DATA_PLACES, Arm, Setting, commands, declared_arm, fill_text, takes
+from repcheck.arms import Arm, Setting, commands, declared_arm, fill_text, takes
 from repcheck.artifact import Tree, fingerprint, scan
+from repcheck.claims.commands import FROM_DATASET
 from repcheck.claims.model import Claims, Dataset, Method
 from repcheck.errors import Missing, Reason
 from repcheck.needs import Need, NotRun, needs, readers
@@ -247,7 +248,7 @@ class _Maker:
     def _data(self, dataset: Dataset) -> dict[str, str]:
         """Return what stands for data outside the artifact: declared hash, else its content."""
         found: dict[str, str] = {}
-        for name in DATA_PLACES:
+        for name in FROM_DATASET:
             part = getattr(dataset, name)
             if part.path.known and Path(part.path.value).is_absolute():
                 found[name] = part.sha256.get("") or fingerprint(Path(part.path.value))

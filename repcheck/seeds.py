@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Iterable
 
+from repcheck.claims.commands import split
 from repcheck.claims.model import Claims, Method
 from repcheck.claims.stated import Section
 
@@ -40,7 +40,10 @@ def fresh(claims: Claims, count: int, *, salt: str = "") -> tuple[int, ...]:
 
 def _canonical(claims: Claims) -> str:
     commands = {
-        name: [words(part.command.get("")) for part in (method.train, method.eval)]
+        name: [
+            split(part.command.value) if part.command.known else ()
+            for part in (method.train, method.eval)
+        ]
         for name, method in claims.methods.items()
     }
     data = {name: dict(_said(dataset)) for name, dataset in claims.datasets.items()}
@@ -50,12 +53,3 @@ def _canonical(claims: Claims) -> str:
 
 def _said(section: Section) -> Iterable[tuple[str, object]]:
     return ((path, leaf.content) for path, leaf in section.leaves() if leaf.known)
-
-
-def words(command: str | Iterable[str]) -> tuple[str, ...]:
-    """Return a command as an argument list: a text is split as a shell would, and not run by one.
-
-    Raises:
-        ValueError: if a quotation is not closed.
-    """
-    return tuple(shlex.split(command)) if isinstance(command, str) else tuple(command)
