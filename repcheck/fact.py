@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from repcheck.claims.model import Claims
 from repcheck.claims.stated import Number, Stated
 from repcheck.errors import Missing
-from repcheck.runs import Runs
+
+if TYPE_CHECKING:  # records of runs: linting has none
+    from repcheck.runs import Runs
 
 
 class Level(StrEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -75,6 +74,8 @@ def _outcomes(
     except Inapplicable as precondition:
         return (NotApplicable(message=str(precondition)),)
     except Exception:  # one broken rule must not cost the report; exit code 70 tells of it
+        import traceback
+
         return (_broken(rule, subject, traceback.format_exc(limit=-3)),)
     return (answer,) if not isinstance(answer, Sequence) else answer
 

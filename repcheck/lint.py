@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,6 @@ from repcheck.claims.load import ClaimsError, load
 from repcheck.claims.model import Claims
 from repcheck.fact import Evidence
 from repcheck.judge import judge
-from repcheck.reporters.parts.excerpt import Source
 from repcheck.rule import Judgement, Severity, State
 
 CLEAN, FOUND, INVALID, BROKEN = 0, 1, 4, 70
@@ -23,6 +23,16 @@ MOST_KEYS = 12
 
 def lint_file(file: Path, *, everything: bool) -> int:
     """Check a file, say what was found on standard output, and return the exit code."""
+    collecting = gc.isenabled()
+    gc.disable()  # what a large file says is a million objects, and each search visits them all
+    try:
+        return _lint(file, everything=everything)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _lint(file: Path, *, everything: bool) -> int:
     try:
         claims = load(file)
     except ClaimsError as invalid:
@@ -32,9 +42,8 @@ def lint_file(file: Path, *, everything: bool) -> int:
         return INVALID
     judgements = judge(Evidence(claims=claims), rules.load_family("statistics").values())
     findings = [j for j in judgements if j.state in {State.FLAGGED, State.ERROR}]
-    source = Source({"path": claims.place.file, "sha256": claims.sha256})
-    for finding in findings:
-        click.echo("\n".join(_said(finding, source)))
+    if findings:
+        click.echo("\n".join(_said(claims, findings)))
     click.echo(_sums(claims, judgements))
     click.echo("\n".join(_silence(claims, everything=everything)))
     if any(finding.state is State.ERROR for finding in findings):
@@ -42,11 +51,17 @@ def lint_file(file: Path, *, everything: bool) -> int:
     return FOUND if any(f.severity is not Severity.NOTE for f in findings) else CLEAN
 
 
-def _said(finding: Judgement, source: Source) -> list[str]:
-    weight = finding.severity.value if finding.severity else "error"
-    lines = [f"{finding.where}: {finding.rule} [{weight}] {finding.message}"]
-    lines += source.excerpt(finding.where.to_json())
-    return [*lines, f"  help: {finding.fix}"] if finding.fix else lines
+def _said(claims: Claims, findings: Sequence[Judgement]) -> list[str]:
+    from repcheck.reporters.parts.excerpt import Source
+
+    source = Source({"path": claims.place.file, "sha256": claims.sha256})
+    lines = []
+    for finding in findings:
+        weight = finding.severity.value if finding.severity else "error"
+        lines.append(f"{finding.where}: {finding.rule} [{weight}] {finding.message}")
+        lines += source.excerpt(finding.where.to_json())
+        lines += [f"  help: {finding.fix}"] if finding.fix else []
+    return lines
 
 
 def _sums(claims: Claims, judgements: Sequence[Judgement]) -> str:

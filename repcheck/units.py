@@ -15,6 +15,27 @@ class Unit:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ge:
+    """The least that a number of the claims file may be."""
+
+    ge: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gt:
+    """What a number of the claims file must be above."""
+
+    gt: float
+
+
+@dataclass(frozen=True, slots=True)
+class Le:
+    """The most that a number of the claims file may be."""
+
+    le: float
+
+
 class NotANumber(ValueError):
     """Text that cannot be read as a number in this unit; `hint` says how to write it."""
 
@@ -97,7 +118,8 @@ def read_number(text: str, unit: str = "count") -> Reading:
         NotANumber: if the text is no finite number, or its unit is not known.
     """
     if _PLAIN(text) and len(text) < _DIGITS:
-        return Reading(_finite(int(text) if _WHOLE(text) else float(text), text))
+        broken = "." in text or "e" in text or "E" in text
+        return Reading(_finite(float(text) if broken else int(text), text))
     text = text.strip().replace("\N{MINUS SIGN}", "-")
     if len(text) >= _DIGITS:
         raise NotANumber("is far too long for a number")

@@ -54,6 +54,18 @@ def test_dataclasses_are_frozen_and_slotted() -> None:
     assert loose == []
 
 
+def test_every_section_of_the_claims_file_is_a_frozen_and_slotted_dataclass() -> None:
+    loose = [
+        f"{path.name}:{node.lineno} {node.name}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+        and "Section" in {node.name, *map(ast.unparse, node.bases)}
+        if "section" not in map(ast.unparse, node.decorator_list)
+    ]
+    assert loose == []  # `@section` makes it so: tests/test_claims_stated.py
+
+
 def _arguments(decorator: ast.expr) -> list[str]:
     return [ast.unparse(k) for k in decorator.keywords] if isinstance(decorator, ast.Call) else []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import fields
@@ -46,12 +47,26 @@ def keys_of(cls: type[Section]) -> dict[str, Field]:
     return known
 
 
+_HINTS: dict[tuple[str, str], Any] = {}
+
+
+def _hints_of(cls: type[Section]) -> dict[str, Any]:
+    """Return the types of a section's own fields; `Stated[str]` is evaluated once for a module."""
+    module = cls.__module__
+    written = {item.name: str(item.type) for item in fields(cls) if item.name not in OWN}
+    new = {text: text for text in written.values() if (module, text) not in _HINTS}
+    space = types.SimpleNamespace(__annotations__=new)
+    made = get_type_hints(space, vars(sys.modules[module]), include_extras=True)
+    _HINTS.update({(module, text): hint for text, hint in made.items()})
+    return {name: _HINTS[module, text] for name, text in written.items()}
+
+
 def _fields_of(cls: type[Section]) -> dict[str, Field]:
-    hints = get_type_hints(cls, include_extras=True)
+    hints = _hints_of(cls)
     named: dict[str, Field] = {}
     for item in fields(cls):
-        hint = hints[item.name]
-        if item.name not in OWN and hint is not str:
+        hint = hints.get(item.name, str)
+        if hint is not str:
             named[key_of(item.name)] = Field(item.name, hint, _reader(hint))
     return named
 

@@ -1,10 +1,7 @@
 """Datasets: their splits, the form of an example, labels, prompts, environments."""
 
-# ruff: noqa: RUF009  (`silent` makes a dataclass field, not a shared value)
-
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from repcheck.claims.kinds import (
@@ -18,10 +15,10 @@ from repcheck.claims.kinds import (
     Whole,
     silent,
 )
-from repcheck.claims.stated import Section, Stated
+from repcheck.claims.stated import Section, Stated, section
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class SplitPart(Section):
     """One split: train, val or test; `size` in examples."""
 
@@ -31,7 +28,7 @@ class SplitPart(Section):
     sha256: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Split(Section):
     """How the splits were made."""
 
@@ -42,7 +39,7 @@ class Split(Section):
     folds: Stated[Natural] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class InputForm(Section):
     """What an example looks like where it enters the model."""
 
@@ -55,7 +52,7 @@ class InputForm(Section):
     interpolation: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Labels(Section):
     """What is known of the labels."""
 
@@ -67,7 +64,7 @@ class Labels(Section):
     guideline: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class HumanBaseline(Section):
     """People's score on the same data."""
 
@@ -77,7 +74,7 @@ class HumanBaseline(Section):
     annotators: Stated[Natural] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Decoding(Section):
     """How text is generated."""
 
@@ -87,7 +84,7 @@ class Decoding(Section):
     top_p: Stated[Share] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Prompt(Section):
     """How a language model is asked."""
 
@@ -100,7 +97,7 @@ class Prompt(Section):
     decoding: Decoding = silent(Decoding)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Environment(Section):
     """The environment of a reinforcement-learning task; `steps` in environment steps."""
 
@@ -111,7 +108,7 @@ class Environment(Section):
     frame_skip: Stated[Natural] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Dataset(Section):
     """One dataset with its splits; `train.size` is the full split."""
 

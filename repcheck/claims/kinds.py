@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any, Literal, TypeVar
 
-from annotated_types import Ge, Gt, Le
-
 from repcheck.claims.stated import Section, Stated
-from repcheck.units import Unit
+from repcheck.units import Ge, Gt, Le, Unit
 
 Role = Literal["proposed", "baseline", "ablation", "teacher", "trivial"]
 ClaimType = Literal[

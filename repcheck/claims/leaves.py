@@ -5,10 +5,11 @@ or one of its states.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from repcheck.claims.problems import Problem, one_of
-from repcheck.claims.source import Items, Node, Scalar, Tree, is_false, is_null
+from repcheck.claims.source import NOT_VALUES, Items, Node, Scalar, Tree, is_false, is_null
 from repcheck.claims.stated import ArtifactSide, Disclosure, State, Stated, declare
 from repcheck.claims.values import (
     BAD,
@@ -24,13 +25,14 @@ from repcheck.claims.values import (
     shorten,
     value_of,
 )
-from repcheck.where import Where
+from repcheck.where import Where, placed
 
 LONG = ("value", "where", "disclosed", "by", "artifact")
 DISCLOSED = ("paper", "appendix", "code", "no")
 STATED_BY = ("author", "reviewer")
 
 
+@cache
 def leaf_reader(hint: Any) -> Read:  # noqa: ANN401
     """Return the reader of a `Stated[...]` leaf: short form, long form, or one of its states."""
     value = value_of(hint)
@@ -40,10 +42,10 @@ def leaf_reader(hint: Any) -> Read:  # noqa: ANN401
 
     def scalar(node: Scalar, path: str, desk: Desk, said: Disclosure | None) -> Any:  # noqa: ANN401
         text = node.text
-        place = Where(desk.file, node.line, node.column, path)
+        place = placed(desk.file, node.line, node.column, path)
         if text in words:
             return Stated(state=words[text], place=place, disclosure=said or Disclosure())
-        if node.plain and (is_null(node) or (is_false(node) and not value.boolean)):
+        if text in NOT_VALUES and (is_null(node) or (is_false(node) and not value.boolean)):
             if is_null(node):
                 return desk.refuse(node, path, "has no value", NULL_HINT)
             return Stated(state=State.NONE, place=place, disclosure=said or Disclosure())

@@ -1,14 +1,10 @@
 """Methods: the rows of the table, what they are made of and what is said of them."""
 
-# ruff: noqa: RUF009  (`silent` makes a dataclass field, not a shared value)
-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, Literal
-
-from annotated_types import Ge
 
 from repcheck.claims.data import (
     Prompt,
@@ -27,7 +23,7 @@ from repcheck.claims.sources import (
     Flops,
     Source,
 )
-from repcheck.claims.stated import Section, Stated
+from repcheck.claims.stated import Section, Stated, section
 from repcheck.claims.training import (
     Distillation,
     Eval,
@@ -45,10 +41,10 @@ from repcheck.claims.training import (
     Tuning,
     WeightAverage,
 )
-from repcheck.units import Unit
+from repcheck.units import Ge, Unit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Model(Section):
     """The network as it can be built, and what the paper says of its size."""
 
@@ -66,7 +62,7 @@ class Model(Section):
     variants_available: Stated[Names] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Component(Section):
     """A part that the paper names."""
 
@@ -79,7 +75,7 @@ class Component(Section):
     differs_in: Stated[Names] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Published(Section):
     """A number of the baseline's own paper; its definition must match before it is compared."""
 
@@ -89,7 +85,7 @@ class Published(Section):
     where: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Reference(Section):
     """What a method's own paper and code say of it."""
 
@@ -99,7 +95,7 @@ class Reference(Section):
     code: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Method(Section):
     """One row of the paper's table."""
 
@@ -144,7 +140,7 @@ class Method(Section):
     read: Mapping[str, Stated[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class DeclaredArm(Section):
     """A counterfactual arm that the artifact supports."""
 

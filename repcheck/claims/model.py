@@ -4,12 +4,10 @@ Each leaf is a `Stated[...]`; numbers carry their unit in `Unit(...)`. A key tha
 `undeclared`, which is never the same as zero, false or none.
 """
 
-# ruff: noqa: RUF009  (`silent` makes a dataclass field, not a shared value)
-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from repcheck.claims.data import (
@@ -76,7 +74,7 @@ from repcheck.claims.sources import (
     Flops,
     Source,
 )
-from repcheck.claims.stated import Section, State, Stated
+from repcheck.claims.stated import Section, State, Stated, section
 from repcheck.claims.training import (
     Chosen,
     Distillation,
@@ -172,7 +170,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Claims(Section):
     """Everything that one claims file says."""
 

@@ -1,14 +1,9 @@
 """The paper, its artifact, the machines, and how much a check may spend."""
 
-# ruff: noqa: RUF009  (`silent` makes a dataclass field, not a shared value)
-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
-
-from annotated_types import Gt
 
 from repcheck.claims.kinds import (
     NOTHING,
@@ -17,11 +12,11 @@ from repcheck.claims.kinds import (
     Positive,
     silent,
 )
-from repcheck.claims.stated import Section, Stated
-from repcheck.units import Unit
+from repcheck.claims.stated import Section, Stated, section
+from repcheck.units import Gt, Unit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Paper(Section):
     """The paper whose claims these are."""
 
@@ -33,7 +28,7 @@ class Paper(Section):
     pdf_sha256: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class ArtifactEnv(Section):
     """The environment the artifact wants."""
 
@@ -42,7 +37,7 @@ class ArtifactEnv(Section):
     setup: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Weights(Section):
     """A file of trained weights that the artifact ships."""
 
@@ -51,7 +46,7 @@ class Weights(Section):
     for_: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class RelatedCode(Section):
     """Somebody else's code inside the artifact."""
 
@@ -60,7 +55,7 @@ class RelatedCode(Section):
     cited: Stated[bool] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Artifact(Section):
     """The code that is said to produce the numbers; `root` is relative to the claims file."""
 
@@ -75,7 +70,7 @@ class Artifact(Section):
     related_code: tuple[RelatedCode, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Hardware(Section):
     """A machine, named once and referred to."""
 
@@ -88,7 +83,7 @@ class Hardware(Section):
     precision: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Deployment(Section):
     """Where the method is meant to work."""
 
@@ -97,7 +92,7 @@ class Deployment(Section):
     risk: Stated[Any] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class CheckBudget(Section):
     """How much the check may spend."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -42,6 +41,8 @@ class ClaimsError(RepcheckError):
 
 def nearest(word: str, known: Iterable[str], *, sure: bool = False) -> str:
     """Return `did you mean ...?` for the nearest known word, or nothing."""
+    import difflib
+
     cutoff = 0.7 if sure else 0.6
     close = difflib.get_close_matches(word[:100], list(known), n=1, cutoff=cutoff)
     return f"did you mean `{close[0]}`?" if close else ""

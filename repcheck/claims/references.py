@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from repcheck.claims.model import Claim, Claims, Result
 from repcheck.claims.placeholders import check_commands, unread
 from repcheck.claims.problems import Problem, one_of
-from repcheck.claims.source import Tree
+from repcheck.claims.source import Node, Tree
 from repcheck.claims.stated import Section, Stated, declare
 from repcheck.claims.values import Desk
 from repcheck.where import Where
@@ -39,11 +39,15 @@ class _References:
     claims: Claims
     tree: Tree
     desk: Desk
+    known: dict[str, Mapping[str, Node]] = field(default_factory=dict)
 
     def names(self, section: str) -> Iterable[str]:
         """Return the names a section declares, those whose entries could not be read included."""
-        node = self.tree.entries.get(section)
-        return node.entries.keys() if isinstance(node, Tree) else ()
+        known = self.known.get(section)
+        if known is None:
+            node = self.tree.entries.get(section)
+            known = self.known[section] = node.entries if isinstance(node, Tree) else {}
+        return known.keys()
 
     def note(self, leaf: Stated[Any] | Section, what: str, hint: str = "") -> None:
         """Note a problem where a leaf stands."""
@@ -57,6 +61,8 @@ class _References:
         if free and not known:
             return
         content = leaf.content
+        if type(content) is str and content in known:
+            return
         for index, name in enumerate(content if isinstance(content, tuple) else (content,)):
             if name in known:
                 continue

@@ -1,14 +1,9 @@
 """Metrics, results, claims, and the other things that a paper reports."""
 
-# ruff: noqa: RUF009  (`silent` makes a dataclass field, not a shared value)
-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Literal
-
-from annotated_types import Ge
 
 from repcheck.claims.kinds import (
     NOTHING,
@@ -29,11 +24,11 @@ from repcheck.claims.sources import (
     Flops,
     Source,
 )
-from repcheck.claims.stated import Section, Stated
-from repcheck.units import Unit
+from repcheck.claims.stated import Section, Stated, section
+from repcheck.units import Ge, Unit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Metric(Section):
     """One measure: its direction (never guessed), its unit, and where a run leaves it."""
 
@@ -55,7 +50,7 @@ class Metric(Section):
     top_k: Stated[Natural] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class NotReported(Section):
     """What was measured and left out; an empty list says that nothing was."""
 
@@ -66,14 +61,14 @@ class NotReported(Section):
     reason: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Aggregate(Section):
     """The cells or datasets that a table average is made of."""
 
     mean_of: Stated[Names] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Result(Section):
     """One reported number: method x dataset x metric; exactly one of mean, median, best, single."""
 
@@ -105,7 +100,7 @@ class Result(Section):
         return self.mean
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Significance(Section):
     """The test that the paper reports."""
 
@@ -115,7 +110,7 @@ class Significance(Section):
     df: Stated[float] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Claim(Section):
     """One sentence of the paper that can be checked.
 
@@ -165,7 +160,7 @@ class Claim(Section):
         return "%" in self.improvement.unit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Efficiency(Section):
     """One measured or copied cost."""
 
@@ -189,7 +184,7 @@ class Efficiency(Section):
     command: Stated[str | tuple[str, ...]] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Ablation(Section):
     """One row of the ablation table."""
 
@@ -198,7 +193,7 @@ class Ablation(Section):
     result: Stated[Free] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class HumanEvaluation(Section):
     """A study with human raters."""
 
@@ -213,7 +208,7 @@ class HumanEvaluation(Section):
     instructions: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Qualitative(Section):
     """A figure of examples, and how they were picked."""
 

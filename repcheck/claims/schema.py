@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le
-
 from repcheck.claims.customs import keys_of
 from repcheck.claims.leaves import DISCLOSED, STATED_BY
 from repcheck.claims.model import Claims, Method
 from repcheck.claims.stated import Section, Stated
-from repcheck.units import Unit
+from repcheck.units import Ge, Gt, Le, Unit
 
 Schema = dict[str, Any]
 

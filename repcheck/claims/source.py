@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from repcheck.claims.not_yaml import explained, place_of
 from repcheck.claims.problems import ClaimsError, Problem
 from repcheck.where import Where
 
@@ -25,12 +27,7 @@ MOST_PROBLEMS = 1_000
 
 _CORE = "tag:yaml.org,2002:"
 _PLAIN_TAGS = {f"{_CORE}{name}" for name in ("int", "float", "bool", "null", "map", "seq")}
-_FORBIDDEN = re.compile(
-    "[^\\x09\\x0a\\x0d\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
-)
 _UNPRINTABLE = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ud800-\\udfff]")
-_BRACES = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'")
 
 
 class Scalar(NamedTuple):
@@ -149,14 +146,14 @@ def read_tree(text: str, shown: str) -> Tree:
             recursive or exploding aliases, depth).
     """
     text = text.removeprefix("\ufeff")
-    bad = _FORBIDDEN.search(text)
+    bad = _first_forbidden(text)
     if bad is not None:
-        place = _place_of(text, bad.start(), shown)
-        raise ClaimsError([Problem(place, f"holds the character U+{ord(bad[0]):04X}", "delete it")])
+        place, what = place_of(text, bad, shown), f"holds the character U+{ord(text[bad]):04X}"
+        raise ClaimsError([Problem(place, what, "delete it")])
     try:
         root = _Composer(text).get_single_node()
     except yaml.YAMLError as error:
-        raise ClaimsError([_explain(error, text, shown)]) from None
+        raise ClaimsError([explained(error, text, shown)]) from None
     if root is None:
         hint = "`repcheck init` writes one"
         raise ClaimsError([Problem(Where(shown, 1, 1), "the file is empty", hint)])
@@ -171,8 +168,16 @@ def read_tree(text: str, shown: str) -> Tree:
     return tree
 
 
-def _place_of(text: str, index: int, shown: str) -> Where:
-    return Where(shown, text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
+def _first_forbidden(text: str) -> int | None:
+    """Return where a character stands that YAML forbids, or a byte order mark within the text."""
+    control = yaml.reader.Reader.NON_PRINTABLE.search(text)  # compiled already, and slow to compile
+    mark = text.find("\ufeff")
+    found = [place for place in (control.start() if control else -1, mark) if place >= 0]
+    return min(found, default=None)
+
+
+# A named tuple's own constructor takes twice as long.
+_scalar: Callable[..., Scalar] = tuple.__new__
 
 
 class _Walk:
@@ -197,7 +202,7 @@ class _Walk:
             plain = not style and node.tag != f"{_CORE}str"
             if style == '"' and _UNPRINTABLE.search(value):
                 self._refuse(node, "holds a control character", "delete it")
-            return Scalar(value, plain, mark.line + 1, mark.column + 1)
+            return _scalar(Scalar, (value, plain, mark.line + 1, mark.column + 1))
         known = self.done.get(id(node))
         if known is not None:
             self._count_alias(node, known)
@@ -239,7 +244,8 @@ class _Walk:
                 merged += self._merged(child)
                 self.path.pop()
                 continue
-            self._check_key(key_node, marks)
+            if key in marks or key_node.style:
+                self._check_key(key_node, marks)
             marks.setdefault(key, (mark.line + 1, mark.column + 1))
             entry = self.node(child)
             self.path.pop()
@@ -309,61 +315,11 @@ def _merge_into(
     return size
 
 
-def _explain(error: yaml.YAMLError, text: str, shown: str) -> Problem:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    what = getattr(error, "problem", None) or "is not YAML"
-    if mark is None:
-        position = getattr(error, "position", 0)
-        return Problem(_place_of(text, position, shown), f"not YAML: {what}")
-    place = Where(shown, mark.line + 1, mark.column + 1)
-    braces = _unquoted_braces(error, text)
-    if braces is not None:
-        line, column, found = braces
-        hint = f'quote values that contain braces: "...{found}..."'
-        return Problem(Where(shown, line, column), f"not YAML: `{found}` stands unquoted", hint)
-    if "expected a single document" in what or "single document" in str(error):
-        return Problem(place, "holds several documents", "one file holds one paper: delete `---`")
-    lines = text.split("\n")
-    here = lines[mark.line] if mark.line < len(lines) else ""
-    if "\t" in here[: mark.column + 1] or "\t" in here[: len(here) - len(here.lstrip())]:
-        return Problem(
-            place, "not YAML: a tab stands where YAML wants spaces", "indent with spaces"
-        )
-    if "undefined alias" in what:
-        return Problem(place, what, "anchors are written `&name` before `*name`")
-    return Problem(place, f"not YAML: {what}", _usual_cause(what))
-
-
-def _usual_cause(what: str) -> str:
-    if "mapping values are not allowed" in what:
-        return "quote text that contains `: `"
-    if "nested deeper" in what:
-        return "a claims file needs less than ten"
-    if "cannot start any token" in what:
-        return "quote text that begins with @, `, % or *"
-    if "expected ',' or" in what or "<stream end>" in what:
-        return "a bracket, brace or quote is not closed"
-    return ""
-
-
-def _unquoted_braces(error: yaml.YAMLError, text: str) -> tuple[int, int, str] | None:
-    """Return line, column and text of a `{name}` that stands unquoted where the parser gave up."""
-    lines = text.split("\n")
-    for name in ("problem_mark", "context_mark"):
-        mark = getattr(error, name, None)
-        if mark is None or mark.line >= len(lines):
-            continue
-        line = lines[mark.line][:100_000]
-        bare = _QUOTED.sub(lambda match: "\x00" * len(match[0]), line)
-        found = _BRACES.search(bare)
-        if found is not None and not bare.lstrip().startswith("#"):
-            return mark.line + 1, found.start() + 1, found[0]
-    return None
-
-
 _NULL = {"", "~", "null", "Null", "NULL"}
 _TRUE = {"true", "True", "TRUE"}
 _FALSE = {"false", "False", "FALSE"}
+NOT_VALUES = _NULL | _FALSE
+NOT_NUMBERS = _TRUE | _FALSE
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?").fullmatch
 _BASED = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+").fullmatch
 _WHOLE = re.compile(r"[-+]?[0-9]+").fullmatch

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from repcheck.claims.kinds import (
     NOTHING,
     Flop,
 )
-from repcheck.claims.stated import Section, Stated
+from repcheck.claims.stated import Section, Stated, section
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Source(Section):
     """Where a number or a method comes from."""
 
@@ -26,7 +25,7 @@ class Source(Section):
     ref: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Flops(Section):
     """A cost in FLOPs or MACs (one MAC is two FLOPs), with what it counts."""
 

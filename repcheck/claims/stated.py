@@ -7,9 +7,19 @@ Four states are kept apart and never confused: a value, *undeclared* (nothing is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    NoReturn,
+    Self,
+    TypeVar,
+    cast,
+    dataclass_transform,
+)
 
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.where import Where
@@ -17,6 +27,7 @@ from repcheck.where import Where
 _NOWHERE = Where()
 T = TypeVar("T")
 Number = TypeVar("Number", int, float)
+S = TypeVar("S")
 
 
 class State(StrEnum):
@@ -134,10 +145,27 @@ def _blanks(cls: type) -> dict[str, Any]:
     return made
 
 
-_OWN = ("state", "place", "disclosure")
+_NO_KEY = object()
+_OWN = {"state": State.UNDECLARED, "place": _NOWHERE, "disclosure": _SAID_NOTHING}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _is_silent(value: object) -> bool:
+    """Return whether nothing is stated, and nowhere: the section then makes it with its place."""
+    if isinstance(value, Stated):
+        return value.state is State.UNDECLARED and not value.place.path
+    return isinstance(value, Section) and value.is_blank()
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def section(cls: type[S]) -> type[S]:
+    """Make a frozen, slotted dataclass of a section.
+
+    Sections share the methods of `Section`: writing each of sixty its own takes 60 ms at start-up.
+    """
+    return dataclass(slots=True, kw_only=True, init=False, repr=False, eq=False)(cls)
+
+
+@section
 class Section:
     """A mapping of the claims file; its missing keys know their paths.
 
@@ -152,26 +180,52 @@ class Section:
     place: Where = _NOWHERE
     disclosure: Disclosure = _SAID_NOTHING
 
-    def __post_init__(self) -> None:
-        for name, kind in _blanks(type(self)).items():
-            value = getattr(self, name)
-            silent_leaf = kind is Stated and value.state is State.UNDECLARED
-            if (silent_leaf and not value.place.path) or (
-                isinstance(value, Section) and value.is_blank()
-            ):
-                object.__delattr__(self, name)
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401
+        put = object.__setattr__
+        for name, otherwise in _OWN.items():
+            put(self, name, given.pop(name, otherwise))
+        for name, value in given.items():
+            if name not in _blanks(type(self)):
+                raise TypeError(f"{type(self).__name__} has no key {name!r}")
+            if not _is_silent(value):
+                put(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.__getstate__() == other.__getstate__()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.__getstate__()))
+
+    def __repr__(self) -> str:
+        values = zip(fields(self), self.__getstate__(), strict=True)
+        return f"{type(self).__name__}({', '.join(f'{f.name}={v!r}' for f, v in values)})"
+
+    def __getstate__(self) -> list[Any]:
+        return [getattr(self, item.name) for item in fields(self)]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        for item, value in zip(fields(self), state, strict=True):
+            object.__setattr__(self, item.name, value)
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-            blanks = _blanks(type(self))
-            if name not in blanks:
+            kind = _blanks(type(self)).get(name, _NO_KEY)
+            if kind is _NO_KEY:
                 raise AttributeError(f"{type(self).__name__} has no key {name!r}")
-            kind = blanks[name]
-            made = kind() if callable(kind) else kind
-            if isinstance(made, (Stated, Section)):
+            if kind is Stated or (isinstance(kind, type) and issubclass(kind, Section)):
                 silence = State.NOT_APPLICABLE if self.absent else State.UNDECLARED
-                made = type(made)(state=silence, place=self.place[key_of(name)])
+                made = kind(state=silence, place=self.place[key_of(name)])
+            else:
+                made = kind() if callable(kind) else kind
             object.__setattr__(self, name, made)
             return made
 
@@ -195,7 +249,7 @@ class Section:
     @property
     def absent(self) -> bool:
         """Whether the section is stated as not used or not applicable."""
-        return self.state in {State.NONE, State.NOT_APPLICABLE}
+        return self.state is State.NONE or self.state is State.NOT_APPLICABLE
 
     def used(self) -> bool:
         """Return whether the thing is stated as used.
@@ -216,6 +270,19 @@ class Section:
                 found.append((key_of(name), value))
             elif isinstance(value, Section):
                 found += [(f"{key_of(name)}.{path}", leaf) for path, leaf in value.leaves()]
+        return found
+
+    def written(self) -> list[tuple[str, Stated[Any]]]:
+        """Return every leaf that stands in the file, and `none` for parts stated as not used."""
+        found: list[tuple[str, Stated[Any]]] = []
+        for name in _blanks(type(self)):
+            value, key = getattr(self, name), key_of(name)
+            if isinstance(value, Stated) and (value.known or value.text):
+                found.append((key, value))
+            elif isinstance(value, Section) and value.absent:
+                found.append((key, Stated(state=value.state, place=value.place)))
+            elif isinstance(value, Section):
+                found += [(f"{key}.{path}", leaf) for path, leaf in value.written()]
         return found
 
     @classmethod

@@ -1,13 +1,8 @@
 """How a method is trained and evaluated: recipe, seeds, commands, budget."""
 
-# ruff: noqa: RUF009  (`silent` makes a dataclass field, not a shared value)
-
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
-
-from annotated_types import Ge
 
 from repcheck.claims.kinds import (
     NOTHING,
@@ -25,11 +20,11 @@ from repcheck.claims.kinds import (
 from repcheck.claims.sources import (
     Flops,
 )
-from repcheck.claims.stated import Section, Stated
-from repcheck.units import Unit
+from repcheck.claims.stated import Section, Stated, section
+from repcheck.units import Ge, Unit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Optimizer(Section):
     """The optimizer and its settings; `lr` is the peak learning rate."""
 
@@ -46,7 +41,7 @@ class Optimizer(Section):
     sam: Stated[bool] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class LrSchedule(Section):
     """How the learning rate moves."""
 
@@ -60,7 +55,7 @@ class LrSchedule(Section):
     gamma: Stated[float] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Loss(Section):
     """One term of the training loss; `weight` is the literal factor in the sum."""
 
@@ -69,7 +64,7 @@ class Loss(Section):
     weight: Stated[float] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Pretrained(Section):
     """Weights that training starts from, and what they saw."""
 
@@ -80,7 +75,7 @@ class Pretrained(Section):
     labels: Stated[bool] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class WeightAverage(Section):
     """An average of weights (EMA, SWA) that is evaluated in place of the last ones."""
 
@@ -89,7 +84,7 @@ class WeightAverage(Section):
     start: Stated[Amount] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class TestTimeAugmentation(Section):
     """Several views of each test example, averaged."""
 
@@ -98,7 +93,7 @@ class TestTimeAugmentation(Section):
     kind: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Distillation(Section):
     """A teacher, and what it saw; `teacher_params` is a count."""
 
@@ -112,7 +107,7 @@ class Distillation(Section):
     labels: Stated[bool] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Search(Section):
     """An architecture or hyperparameter search, and its cost."""
 
@@ -124,7 +119,7 @@ class Search(Section):
     controller: Stated[str] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Tuning(Section):
     """How the hyperparameters were found; `split` is the one that ranked the trials."""
 
@@ -134,7 +129,7 @@ class Tuning(Section):
     split: Stated[Literal["train", "val", "test"]] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Chosen(Section):
     """How the reported seeds were chosen."""
 
@@ -143,7 +138,7 @@ class Chosen(Section):
     best_of: Stated[Natural] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Seeds(Section):
     """The seeds of the reported runs; `fixes` names what a seed pins (and so allows pairing)."""
 
@@ -155,7 +150,7 @@ class Seeds(Section):
     fixes: Stated[tuple[Literal["split", "order", "init"], ...]] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class ModelSelection(Section):
     """Which checkpoint is reported, and which split chose it."""
 
@@ -164,7 +159,7 @@ class ModelSelection(Section):
     split: Stated[Literal["train", "val", "test"]] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Train(Section):
     """One training run: its command and its budget.
 
@@ -199,7 +194,7 @@ class Train(Section):
     time_limit: Stated[Seconds] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Eval(Section):
     """One evaluation; it runs after training in the same output folder."""
 
@@ -213,7 +208,7 @@ class Eval(Section):
     time_limit: Stated[Seconds] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class Scaled(Section):
     """A cheaper rerun that the author vouches for, for protocol rules only."""
 
@@ -221,7 +216,7 @@ class Scaled(Section):
     for_: Stated[Names] = NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@section
 class TrainCost(Section):
     """What training costs in all."""
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le
-
 from repcheck.claims.problems import ClaimsError, Problem, nearest, one_of
 from repcheck.claims.source import (
     MOST_PROBLEMS,
+    NOT_NUMBERS,
     Items,
     Node,
     Scalar,
@@ -27,7 +26,7 @@ from repcheck.claims.source import (
     scalar_value,
 )
 from repcheck.claims.stated import State, Table
-from repcheck.units import NotANumber, Unit, read_number
+from repcheck.units import Ge, Gt, Le, NotANumber, Unit, read_number
 from repcheck.where import Where
 
 Read = Callable[[Node, str, "Desk"], Any]
@@ -156,7 +155,7 @@ class Number:
 
     def pair(self, node: Node, path: str, desk: Desk) -> Any:  # noqa: ANN401
         """Return the number and its unit text, or note why there is none."""
-        if type(node) is not Scalar or is_true(node) or is_false(node):
+        if type(node) is not Scalar or (node.text in NOT_NUMBERS and node.plain):
             what = f"expected {self.name}, found {kind_of(node)}"
             return desk.refuse(node, path, what, braces_hint(node))
         try:
@@ -200,7 +199,7 @@ def _number(base: type, marks: tuple[Any, ...]) -> Value:
             above = mark.gt
         elif isinstance(mark, Le):
             most = mark.le
-    read = Number(base is int, unit, least, above, most)  # type: ignore[arg-type]
+    read = Number(base is int, unit, least, above, most)
     return Value(read, unit=unit)
 
 

@@ -13,7 +13,6 @@ from enum import StrEnum
 from fractions import Fraction
 from itertools import combinations
 from math import ceil, exp, floor, log
-from statistics import median
 
 from repcheck.stats.printed import Interval, Printed, Rounding, root
 
@@ -218,6 +217,8 @@ def _averages(shown: Printed, values: Sequence[Printed], mode: Rounding) -> bool
 def _other_centres(
     values: Sequence[Printed], weights: Sequence[int] | None
 ) -> Iterable[tuple[str, Fraction]]:
+    from statistics import median  # slow to import, and rarely needed
+
     exact = [v.value for v in values]
     yield "their median", Fraction(median(exact))
     if weights:

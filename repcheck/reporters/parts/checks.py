@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from repcheck.reporters.parts import text, words
@@ -42,17 +42,17 @@ class Saying:
     more: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
-    """One rule in one state."""
+    """One rule in one state; the page gives it an anchor in the first state it spoke in."""
 
     code: str
-    anchor: str
     doc: Json
-    severity: str | None = None
-    sayings: list[Saying] = field(default_factory=list)
-    total: int = 0
+    severity: str | None
+    sayings: tuple[Saying, ...]
+    total: int
     reasons: tuple[str, ...] = ()
+    anchor: str = ""
 
 
 def chapters(tricks: Iterable[Json]) -> list[Chapter]:
@@ -103,10 +103,12 @@ def spoken(report: Json) -> dict[str, list[Spoken]]:
     found: dict[str, list[Spoken]] = {}
     for state, said in by_state.items():
         made = [_spoken(code, heard, report["rules"]) for code, heard in said.items()]
-        found[state] = sorted(made, key=lambda one: (words.severity_rank(one.severity), one.code))
-        for one in found[state]:
-            one.anchor = "" if one.code in anchored else text.anchor(one.code)
-            anchored.add(one.code)
+        made.sort(key=lambda one: (words.severity_rank(one.severity), one.code))
+        found[state] = [
+            one if one.code in anchored else replace(one, anchor=text.anchor(one.code))
+            for one in made
+        ]
+        anchored.update(one.code for one in made)
     return found
 
 
@@ -118,10 +120,9 @@ def _spoken(code: str, said: Sequence[Json], docs: Mapping[str, Json]) -> Spoken
     sayings = _merged(said)
     return Spoken(
         code=code,
-        anchor="",
         doc=doc,
         severity=heaviest,
-        sayings=sayings[:MOST_SAYINGS],
+        sayings=tuple(sayings[:MOST_SAYINGS]),
         total=len(sayings),
         reasons=tuple(dict.fromkeys(one["reason"] for one in said if one.get("reason"))),
     )
