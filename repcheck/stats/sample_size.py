@@ -60,7 +60,8 @@ def power_at(distance: float, se: Floats, df: Floats, alpha: float) -> Floats:
     # Far out the noncentral t underflows; the normal curve is exact enough where the answer is 1.
     far = noncentrality > critical + 30
     exact = 1 - nctdtr(df, np.where(far, 0.0, noncentrality), critical)
-    return np.where(far | ~np.isfinite(exact), ndtr(noncentrality - critical), exact)
+    normal: Floats = ndtr(noncentrality - critical)
+    return np.where(far | ~np.isfinite(exact), normal, exact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
