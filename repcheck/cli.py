@@ -19,6 +19,7 @@ Exit codes: 0 nothing flagged at or above --fail-on; 1 flagged or not reproduced
 2 usage, or nothing run because nobody agreed; 3 undetermined under --strict;
 4 the claims file is invalid; 5 a rerun failed; 70 internal error; 130 interrupted.
 """
+MOST_SEEDS, MOST_SECONDS = 10_000, 100_000_000
 BROKEN, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -80,6 +81,13 @@ def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
     return add
 
 
+def _seconds(_: click.Context, __: click.Parameter, given: float | None) -> float | None:
+    """Refuse what is no time, which a plain range does not do for nan."""
+    if given is not None and not 0 < given <= MOST_SECONDS:
+        raise click.BadParameter(f"expected seconds above 0 and up to {MOST_SECONDS:,}")
+    return given
+
+
 OUT = click.option(
     "-o", "--out", type=click.Path(path_type=Path), metavar="DIR",
     help="Where reports and runs are kept  [default: repcheck-out/<folder of FILE>]",
@@ -87,7 +95,7 @@ OUT = click.option(
 SEEDING = _options(
     click.option("--seed-salt", default="", metavar="TEXT", help="Draw other fresh seeds."),
     click.option(
-        "--seeds", "seeds_per_arm", type=click.IntRange(1), metavar="N",
+        "--seeds", "seeds_per_arm", type=click.IntRange(1, MOST_SEEDS), metavar="N",
         help="Fresh seeds per arm  [default: the file's budget.seeds_per_arm, else 5]",
     ),
 )  # fmt: skip
@@ -95,7 +103,7 @@ RUNNING = _options(
     click.option("-y", "--yes", is_flag=True, help="The artifact is trusted: run without asking."),
     click.option("-j", "--jobs", type=click.IntRange(1), help="Runs at once  [default: cores]"),
     click.option(
-        "--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+        "--time-limit", type=float, callback=_seconds, metavar="SECONDS",
         help="Limit for one run  [default: 3600, or what the claims file says]",
     ),
     click.option(

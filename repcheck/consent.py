@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from typing import Protocol
 
 import click
 
-from repcheck.claims.model import Claims
 from repcheck.errors import UsageError
 from repcheck.plan import Plan
+from repcheck.reader import OUT
+from repcheck.runs import RunSpec
 
 MOST_SHOWN = 12
+QUOTED_OUT = shlex.quote(OUT)
 
 
 class Asked(Protocol):
@@ -26,7 +29,7 @@ class Asked(Protocol):
     def rerun(self) -> str | None: ...  # noqa: D102
 
 
-def agreed(claims: Claims, plan: Plan, asked: Asked) -> bool:
+def agreed(plan: Plan, asked: Asked) -> bool:
     """Return whether the plan's commands may be run; nothing to run needs no word.
 
     Raises:
@@ -36,10 +39,10 @@ def agreed(claims: Claims, plan: Plan, asked: Asked) -> bool:
     if not waiting:
         return True
     if not (asked.quiet and asked.yes):
-        _show(claims, plan, len(waiting))
+        _show(waiting, len(plan.runs))
     if asked.yes:
         return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         raise UsageError(
             "nothing was run: these commands need your word, and there is no terminal to ask on;"
             " if you trust the artifact, say --yes"
@@ -50,18 +53,20 @@ def agreed(claims: Claims, plan: Plan, asked: Asked) -> bool:
     return False
 
 
-def _show(claims: Claims, plan: Plan, waiting: int) -> None:
-    kinds: dict[tuple[str, ...], int] = {}
-    for run in plan.runs:
-        method = claims.methods[run.method]
-        stated = [leaf.value for leaf in (method.train.command, method.eval.command) if leaf.known]
-        shown = tuple(one if isinstance(one, str) else shlex.join(one) for one in stated)
-        kinds[shown] = kinds.get(shown, 0) + 1
-    click.echo(f"{waiting} runs of {len(plan.runs)} are to be made:", err=True)
-    for commands, count in list(kinds.items())[:MOST_SHOWN]:
-        click.echo(f"  {count:>4} x  {' && '.join(_visible(one) for one in commands)}", err=True)
+def _show(waiting: Sequence[RunSpec], planned: int) -> None:
+    """Show the commands as they will be started, one seed standing for all of its kind."""
+    kinds: dict[tuple[str, str], list[RunSpec]] = {}
+    for run in waiting:
+        kinds.setdefault((run.arm, run.dataset), []).append(run)
+    click.echo(
+        f"{len(waiting)} runs of {planned} are to be made, each kind with its seeds:", err=True
+    )
+    for runs in list(kinds.values())[:MOST_SHOWN]:
+        said = " && ".join(_visible(shlex.join(argv)) for argv in runs[0].commands)
+        click.echo(f"  {len(runs):>4} x  {said.replace(QUOTED_OUT, OUT)}", err=True)
     if len(kinds) > MOST_SHOWN:
-        click.echo(f"  and {len(kinds) - MOST_SHOWN} more commands: `repcheck plan`", err=True)
+        more = len(kinds) - MOST_SHOWN
+        click.echo(f"  and {more} more commands: `repcheck plan --format jsonl`", err=True)
 
 
 def _visible(text: str) -> str:

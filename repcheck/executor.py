@@ -13,8 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from repcheck.child import Limits
 from repcheck.errors import UsageError
+from repcheck.machine.child import Limits
 from repcheck.plan import Plan
 from repcheck.runs import Run, Runs, RunSpec, Status
 from repcheck.store import Store

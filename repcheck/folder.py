@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from repcheck.claims.load import parse
 from repcheck.claims.model import Claims
-from repcheck.errors import UsageError
+from repcheck.claims.source import MAX_BYTES, decode, read_bytes
+from repcheck.errors import Reason, RepcheckError, UsageError
 from repcheck.executors.local import finished
-from repcheck.plan import History, Plan
-from repcheck.runs import Runs, SeedKind
+from repcheck.machine.stored import PLAN_CAP, content, planned_runs
+from repcheck.needs import NotRun
+from repcheck.plan import History, LeftOut, Plan, artifact_root
+from repcheck.runs import Runs
 from repcheck.store import Store, mended
-from repcheck.stored import content, mapping, planned_runs
+
+_OURS = ("claims.yaml", "report.json", "report.html")
+_KEPT = {"file", "plan", "salt", "fresh_seeds", "left_out", "not_run", "notes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,39 +59,111 @@ class Folder:
             return History()
         return Store.open(self.store).history()
 
-    def keep(self, file: Path, plan: Plan) -> None:
-        """Keep the claims file as it is now, and which plan was made of it."""
-        plan_file = Store.open(self.store).keep_plan(plan)
-        about = {"file": str(file), "plan": plan_file.name, "salt": plan.salt}
-        with mended(self.root):
-            (self.root / "claims.yaml").write_bytes(file.read_bytes())
-            (self.root / "check.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    def inside(self, claims: Claims) -> tuple[Path, ...]:
+        """Return this folder by its path below the artifact's root, if it is in there."""
+        root = artifact_root(claims)
+        here, above = self.root.resolve(), root.resolve()
+        return (root / here.relative_to(above),) if here.is_relative_to(above) else ()
+
+    def must_be_usable(self, claims: Claims) -> None:
+        """Refuse a folder whose use would overwrite somebody's files or end up inside the runs.
+
+        Raises:
+            UsageError: for the artifact's own folder, and for files that no check has left.
+        """
+        hint = "choose another folder with --out"
+        taken = {Path(claims.place.file).resolve().parent, artifact_root(claims).resolve()}
+        if self.root.resolve() in taken:
+            raise UsageError(f"{self.root}: holds the claims file or the artifact itself; {hint}")
+        if (self.root / "check.json").exists() or (self.store / "store.json").exists():
+            return
+        if foreign := [name for name in _OURS if (self.root / name).exists()]:
+            raise UsageError(f"{self.root / foreign[0]}: is not of an earlier check; {hint}")
+
+    def keep(self, claims: Claims, plan: Plan) -> None:
+        """Keep the claims file as it was judged, and the plan that was made of it.
+
+        Raises:
+            RepcheckError: if the file is no longer what was loaded, or nothing can be written.
+        """
+        file = claims.place.file
+        text = read_bytes(Path(file), file)
+        if hashlib.sha256(text).hexdigest() != claims.sha256:
+            raise RepcheckError(f"{file}: changed after it was read; nothing was run: start again")
+        about = {
+            "file": file,
+            "plan": Store.open(self.store).keep_plan(plan).name,
+            "salt": plan.salt,
+            "fresh_seeds": plan.fresh_seeds,
+            "left_out": [asdict(left) for left in plan.left_out],
+            "not_run": [asdict(gap) for gap in plan.not_run],
+            "notes": plan.notes,
+        }
+        write(self.root / "claims.yaml", text)
+        write(self.root / "check.json", json.dumps(about, indent=1).encode())
 
     def claims(self) -> Claims:
         """Return the claims as they were when the runs were made."""
-        about, text = mapping(self.root / "check.json"), content(self.root / "claims.yaml")
+        about, text = self._about(), content(self.root / "claims.yaml", cap=MAX_BYTES)
         if about is None or text is None:
             raise UsageError(
                 f"{self.root}: not a folder that `repcheck check` or `repcheck run` left; name the"
                 " one given to --out (default: repcheck-out/<folder of the claims file>)"
             )
-        return parse(text.decode("utf-8"), str(about["file"]))
+        kept = str(self.root / "claims.yaml")
+        return parse(decode(text, kept), str(about["file"]), hashlib.sha256(text).hexdigest())
 
     def plan(self) -> Plan:
-        """Return the plan whose runs are stored; what it left out is judged as never run.
+        """Return the plan whose runs are stored, with what it left out.
 
         Raises:
             UsageError: if the plan is gone or torn.
         """
-        about = mapping(self.root / "check.json") or {}
+        about = self._about() or {}
         runs = planned_runs(self.store / "plan" / Path(str(about.get("plan"))).name)
         if runs is None:
             raise UsageError(f"{self.root}: its plan is gone; make it again with `repcheck check`")
-        fresh = {run.seed: None for run in runs if run.seed_kind is SeedKind.FRESH}
-        return Plan(runs=runs, fresh_seeds=tuple(fresh), salt=str(about.get("salt", "")))
+        return Plan(
+            runs=runs,
+            left_out=tuple(LeftOut(**_reasoned(left)) for left in about["left_out"]),
+            not_run=tuple(NotRun(**_reasoned(gap)) for gap in about["not_run"]),
+            notes=tuple(about["notes"]),
+            fresh_seeds=tuple(about["fresh_seeds"]),
+            salt=str(about["salt"]),
+        )
+
+    def _about(self) -> dict[str, Any] | None:
+        text = content(self.root / "check.json", cap=PLAN_CAP)
+        try:
+            about = json.loads(text or b"")
+        except (ValueError, RecursionError):
+            return None
+        return about if isinstance(about, dict) and about.keys() >= _KEPT else None
 
     def runs(self, plan: Plan) -> Runs:
         """Return the stored result of every run of a plan that has one."""
         store = Store.open(self.store)
         results = ((spec, store.result(spec.key)) for spec in plan.runs)
         return tuple(finished(store, spec, found) for spec, found in results if found is not None)
+
+
+def _reasoned(kept: Mapping[str, Any]) -> dict[str, Any]:
+    return {**kept, "reason": Reason(kept["reason"])}
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; several processes may do so at once.
+
+    Raises:
+        RepcheckError: if it cannot be written; what was there before stays.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with mended(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+        except OSError:
+            with suppress(OSError):
+                unfinished.unlink()
+            raise

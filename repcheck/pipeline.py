@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import click
 
 from repcheck import executors, rules
 from repcheck.claims.load import load
@@ -14,7 +17,7 @@ from repcheck.consent import agreed
 from repcheck.discover import modules
 from repcheck.errors import UsageError
 from repcheck.executor import Options, find
-from repcheck.exits import OK, USAGE, code_of
+from repcheck.exits import OK, RUN_FAILED, USAGE, code_of
 from repcheck.fact import Evidence
 from repcheck.folder import Folder
 from repcheck.judge import judge
@@ -65,10 +68,12 @@ def rerun(request: Request) -> int:
     """Load, plan and execute; judging is left to `report_again`."""
     claims = load(request.file)
     plan = _plan(claims, request)
-    if not agreed(claims, plan, request):
+    if not _allowed(claims, plan, request):
         return USAGE
-    _execute(claims, plan, request)
-    return OK
+    runs = _execute(claims, plan, request)
+    if not request.quiet:
+        click.echo(f"judge them with: repcheck report {request.folder.root}", err=True)
+    return OK if all(run.status == "ok" for run in runs) else RUN_FAILED
 
 
 def check(request: Request) -> int:
@@ -77,7 +82,7 @@ def check(request: Request) -> int:
     wanted = [Wanted.read(one) for one in request.formats]
     thresholds = load_thresholds(request.thresholds)
     plan = _plan(claims, request)
-    if not agreed(claims, plan, request):
+    if not _allowed(claims, plan, request):
         return USAGE
     runs = _execute(claims, plan, request)
     report = _judged(claims, plan, runs, thresholds)
@@ -97,9 +102,9 @@ def report_again(
     """Judge, conclude and report once more from what a folder holds; nothing is executed."""
     folder = Folder(root)
     wanted = [Wanted.read(one) for one in formats]
+    limits = load_thresholds(thresholds)
     claims, plan = folder.claims(), folder.plan()
-    runs = folder.runs(plan)
-    report = _judged(claims, plan, runs, load_thresholds(thresholds))
+    report = _judged(claims, plan, folder.runs(plan), limits)
     publish(report, folder, wanted, quiet=quiet)
     return code_of(report, fail_on=fail_on, strict=strict)
 
@@ -109,7 +114,7 @@ def _plan(claims: Claims, request: Request) -> Plan:
     return make_plan(
         claims,
         PlanOptions(
-            exclude=(folder.root,),
+            exclude=folder.inside(claims),
             salt=request.seed_salt,
             seeds_per_arm=request.seeds_per_arm,
             time_limit_s=request.time_limit,
@@ -119,14 +124,21 @@ def _plan(claims: Claims, request: Request) -> Plan:
     )
 
 
-def _execute(claims: Claims, plan: Plan, request: Request) -> Runs:
+def _allowed(claims: Claims, plan: Plan, request: Request) -> bool:
+    """Return whether the runs may be made: where they are kept, whose code it is, and a word."""
+    request.folder.must_be_usable(claims)
     if plan.runs and (request.foreign or claims.trust.get("own") == "foreign"):
         raise UsageError(NO_SANDBOX)
+    return agreed(plan, request)
+
+
+def _execute(claims: Claims, plan: Plan, request: Request) -> Runs:
     store = Store.open(request.folder.store)
-    request.folder.keep(request.file, plan)
+    request.folder.keep(claims, plan)
     modules(executors)
     options = Options(jobs=plan.jobs, python=request.python, rerun=request.rerun or "none")
-    with shown(len(plan.runs), quiet=request.quiet or request.no_progress) as progress:
+    unseen = request.quiet or request.no_progress or sys.stderr is None
+    with shown(len(plan.runs), quiet=unseen) as progress:
         return find("local")(plan, store, options, progress)
 
 

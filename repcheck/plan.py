@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from repcheck.arms import Arm, Setting, commands, declared_arm, fill_text, takes
-from repcheck.artifact import Tree, fingerprint, scan
 from repcheck.claims.commands import FROM_DATASET
 from repcheck.claims.model import Claims, Dataset, Method
 from repcheck.errors import Missing, Reason
+from repcheck.machine.artifact import Tree, fingerprint, scan
 from repcheck.needs import Need, NotRun, needs, readers
 from repcheck.runs import RunSpec, SeedKind
 from repcheck.seeds import DECLARED_CAP, declared, fresh

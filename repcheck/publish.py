@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from repcheck.folder import Folder
-from repcheck.reporter import Reporter, named
+from repcheck.errors import UsageError
+from repcheck.folder import Folder, write
+from repcheck.reporter import Reporter, named, wants_colour
 from repcheck.store import mended
 
 
@@ -28,10 +30,13 @@ class Wanted:
         """Read `NAME` or `NAME=FILE`.
 
         Raises:
-            UsageError: for a format that does not exist.
+            UsageError: for a format that does not exist, or no file after `=`.
         """
-        name, _, file = text.partition("=")
-        return cls(named(name), Path(file) if file else None)
+        name, named_file, file = text.partition("=")
+        reporter = named(name)
+        if named_file and not file:
+            raise UsageError(f"--format {text}: names no file; write {name}=FILE, or {name} alone")
+        return cls(reporter, Path(file) if file else None)
 
 
 def publish(
@@ -49,19 +54,24 @@ def publish(
     write_text(folder.root / page.file, page.render(stored))
     for one in wanted:
         if one.path is None:
-            click.echo(one.reporter.text(stored, sys.stdout), nl=False)
+            _say(one.reporter, stored)
         else:
             write_text(one.path, one.reporter.render(stored))
     if not quiet:
         if all(one.path for one in wanted):
-            click.echo(named("terminal").text(stored, sys.stdout), nl=False)
-        click.echo(f"report: {folder.root / page.file}", err=True)
+            _say(named("terminal"), stored)
+        with suppress(BrokenPipeError):
+            click.echo(f"report: {folder.root / page.file}", err=True)
+
+
+def _say(reporter: Reporter, stored: dict[str, Any]) -> None:
+    shown = reporter.text(stored, sys.stdout)
+    # A pager that was closed early changes nothing: the files are written, the exit code stands.
+    with mended(Path("standard output")), suppress(BrokenPipeError):
+        coloured = sys.stdout is not None and wants_colour(sys.stdout)
+        click.echo(shown, nl=False, color=coloured)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    with mended(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.new")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+    """Write a file whole or not at all; what UTF-8 cannot hold (odd file names) is escaped."""
+    write(path, text.encode("utf-8", errors="backslashreplace"))

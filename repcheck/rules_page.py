@@ -21,7 +21,8 @@ def explained(code: str) -> str:
     by_name = {rule.name: rule for rule in known.values()}
     rule = known.get(code.upper()) or by_name.get(code.lower().replace("_", "-"))
     if rule is None:
-        near = difflib.get_close_matches(code, [*known, *by_name], n=1)
+        near = difflib.get_close_matches(code.upper(), known, n=1)
+        near += difflib.get_close_matches(code.lower().replace("_", "-"), by_name, n=1)
         hint = f"did you mean {near[0]}?" if near else "`repcheck rules` lists them all"
         raise UsageError(f"no rule {code!r}; {hint}")
     return _page(rule)
@@ -40,14 +41,15 @@ def _page(rule: Rule) -> str:
 
 
 def _examples(rule: Rule) -> list[tuple[str, str]]:
+    """Return the shortest fixture of each kind: the example is the test."""
     folder = place("tests/rules") / rule.family / rule.name.replace("-", "_")
-    files = [folder / f"{kind}.yaml" for kind in ("bad", "good")]
-    found = [(path, path.read_text(encoding="utf-8")) for path in files if path.exists()]
-    names = {"bad": "flagged", "good": "not flagged"}
-    return [
-        (names[path.stem], "\n".join(f"    {line}" for line in text.splitlines()))
-        for path, text in found
-    ]
+    found = []
+    for kind, name in {"bad": "flagged", "good": "not flagged"}.items():
+        texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob(f"{kind}*.yaml"))]
+        if texts:
+            lines = min(texts, key=len).splitlines()
+            found.append((name, "\n".join(f"    {line}".rstrip() for line in lines)))
+    return found
 
 
 def listed(form: str) -> str:

@@ -24,10 +24,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from repcheck import lock, stored
 from repcheck.errors import RepcheckError, UsageError
+from repcheck.machine import lock, stored
+from repcheck.machine.processes import kill_marked
 from repcheck.plan import History, Plan
-from repcheck.processes import kill_marked
 from repcheck.record import Record
 from repcheck.runs import RunSpec, Status
 

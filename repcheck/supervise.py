@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from repcheck import discover, lock, processes
+from repcheck import discover
 from repcheck import readers as reader_folder
-from repcheck.artifact import Tree, copy, file_sha256
-from repcheck.child import Command, Ended, Limits, free_mb, run, signal_name
-from repcheck.environment import environment, program
 from repcheck.errors import RepcheckError
+from repcheck.machine import lock, processes
+from repcheck.machine.artifact import Tree, copy, file_sha256
+from repcheck.machine.child import Command, Ended, Limits, free_mb, run, signal_name
+from repcheck.machine.environment import environment, program
 from repcheck.reader import OUT, Left, NoMetric, read
 from repcheck.record import Record, Step
 from repcheck.runs import RunSpec, Status

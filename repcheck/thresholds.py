@@ -3,50 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from repcheck import rules
+from repcheck.claims.problems import ClaimsError, nearest
 from repcheck.claims.source import Scalar, Tree, decode, read_bytes, read_tree, scalar_value
 from repcheck.errors import UsageError
 from repcheck.rule import Rule
+from repcheck.where import Where
 
 Thresholds = Mapping[str, Mapping[str, Any]]
+EXAMPLE = "YAML like `{RC103: {major: 1.5}}`"
 
 
 def load_thresholds(path: Path | None) -> Thresholds:
-    """Read `{RC103: {slack: 0.1}}`.
+    """Read `{RC103: {major: 1.5}}`.
 
     Raises:
         UsageError: for a rule or a threshold that does not exist, or a value of another type.
     """
     if path is None:
         return {}
-    tree = read_tree(decode(read_bytes(path, str(path)), str(path)), str(path))
+    try:
+        tree = read_tree(decode(read_bytes(path, str(path)), str(path)), str(path))
+    except ClaimsError as unreadable:  # as a claims file it would be invalid; here it is an option
+        problems = [f"{one.place}: {one.what}" for one in unreadable.problems]
+        raise UsageError("\n".join([*problems, f"--thresholds: expected {EXAMPLE}"])) from None
     known = rules.load()
     return {
-        code: _options(path, known.get(code), code, values) for code, values in tree.entries.items()
+        code: _options(Where(str(path), *tree.marks[code], code), known, values)
+        for code, values in tree.entries.items()
     }
 
 
-def _options(path: Path, rule: Rule | None, code: str, values: object) -> Mapping[str, Any]:
+def _options(place: Where, known: Mapping[str, Rule], values: object) -> Mapping[str, Any]:
+    rule = known.get(place.path)
     if rule is None:
-        raise UsageError(f"{path}: {code}: no such rule; `repcheck rules` lists them")
+        hint = nearest(place.path.upper(), known) or "`repcheck rules` lists them"
+        raise UsageError(f"{place}: {place.path}: no such rule; {hint}")
     if not isinstance(values, Tree):
-        raise UsageError(f"{path}: {code}: expected its thresholds, like `{{slack: 0.1}}`")
+        raise UsageError(f"{place}: {place.path}: its thresholds are missing; expected {EXAMPLE}")
     return {
-        name: _number(path, rule, name, value if isinstance(value, Scalar) else None)
+        name: _number(Where(place.file, *values.marks[name], name), rule, value)
         for name, value in values.entries.items()
     }
 
 
-def _number(path: Path, rule: Rule, name: str, given: Scalar | None) -> int | float:
+def _number(place: Where, rule: Rule, given: object) -> int | float:
+    name = place.path
     if name not in rule.options:
         have = ", ".join(rule.options) or "none"
-        raise UsageError(f"{path}: {rule.code}: no threshold {name!r}; it has: {have}")
-    value = None if given is None else scalar_value(given)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageError(f"{path}: {rule.code}.{name}: expected a number")
+        raise UsageError(f"{place}: {rule.code}: no threshold `{name}`; it has: {have}")
+    value = scalar_value(given) if isinstance(given, Scalar) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise UsageError(f"{place}: {rule.code}.{name}: expected a number")
     return value
 
 

@@ -6,9 +6,9 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 
-from repcheck.artifact import scan
 from repcheck.executor import Options, silent
 from repcheck.executors.local import execute
+from repcheck.machine.artifact import scan
 from repcheck.plan import Plan, run_key
 from repcheck.runs import Run, RunSpec, SeedKind
 from repcheck.store import Store

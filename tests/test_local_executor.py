@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from repcheck.child import Limits
 from repcheck.errors import RepcheckError, UsageError
 from repcheck.executor import Event, Kind
+from repcheck.machine.child import Limits
 from repcheck.runs import Status
 from repcheck.store import Store
 from tests.run_support import FINE, artifact, directory, plan, run_all, run_one, spec

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from repcheck import processes
-from repcheck.child import Limits
+from repcheck.machine import processes
+from repcheck.machine.child import Limits
 from repcheck.runs import Status
 from repcheck.store import Store
 from tests.run_support import artifact, plan, run_all, run_one, spec

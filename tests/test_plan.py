@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from repcheck.arms import replace_flag
-from repcheck.artifact import scan
 from repcheck.claims.load import load
 from repcheck.errors import Reason, RepcheckError, UsageError
+from repcheck.machine.artifact import scan
 from repcheck.plan import History, Plan, PlanOptions, make_plan
 from repcheck.runs import SeedKind
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from repcheck import lock
 from repcheck.errors import RepcheckError, UsageError
+from repcheck.machine import lock
 from repcheck.record import Record
 from repcheck.runs import Status
 from repcheck.store import Attempt, Store

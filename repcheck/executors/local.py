@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from repcheck import lock, processes
-from repcheck.artifact import snapshot
-from repcheck.environment import interpreter
 from repcheck.executor import Kind, Options, Progress, Tally, executor
+from repcheck.machine import lock, processes
+from repcheck.machine.artifact import snapshot
+from repcheck.machine.environment import interpreter
 from repcheck.plan import Plan
 from repcheck.record import Record, run_of
 from repcheck.runs import Run, Runs, RunSpec, Status

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from repcheck.errors import UsageError
-from repcheck.processes import MARKER
+from repcheck.machine.processes import MARKER
 
 _THREADS = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
 _PASSED = (

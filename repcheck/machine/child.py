@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from repcheck import processes
+from repcheck.machine import processes
 
 # The trap is a handler, not "ignore", so the program itself gets every signal as usual, and sh
 # waits for it. 512-byte blocks are what POSIX counts `ulimit -f` in.

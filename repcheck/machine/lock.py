@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from repcheck.processes import start_time
+from repcheck.machine.processes import start_time
 
 LEASE_S = 300.0
 BEAT_S = 10.0

@@ -1,0 +1,1 @@
+"""What touches the machine: trees of files, processes, locks, and JSON on disk."""
