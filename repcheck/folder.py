@@ -123,14 +123,20 @@ class Folder:
         runs = planned_runs(self.store / "plan" / Path(str(about.get("plan"))).name)
         if runs is None:
             raise UsageError(f"{self.root}: its plan is gone; make it again with `repcheck check`")
-        return Plan(
-            runs=runs,
-            left_out=tuple(LeftOut(**_reasoned(left)) for left in about["left_out"]),
-            not_run=tuple(NotRun(**_reasoned(gap)) for gap in about["not_run"]),
-            notes=tuple(about["notes"]),
-            fresh_seeds=tuple(about["fresh_seeds"]),
-            salt=str(about["salt"]),
-        )
+        try:
+            return Plan(
+                runs=runs,
+                left_out=tuple(LeftOut(**_reasoned(left)) for left in about["left_out"]),
+                not_run=tuple(NotRun(**_reasoned(gap)) for gap in about["not_run"]),
+                notes=tuple(about["notes"]),
+                fresh_seeds=tuple(about["fresh_seeds"]),
+                salt=str(about["salt"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise UsageError(
+                f"{self.root / 'check.json'}: was changed or is another version's; make it again"
+                " with `repcheck check`"
+            ) from None
 
     def _about(self) -> dict[str, Any] | None:
         text = content(self.root / "check.json", cap=PLAN_CAP)
