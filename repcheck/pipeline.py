@@ -29,7 +29,6 @@ from repcheck.runs import Runs
 from repcheck.store import Store
 from repcheck.surroundings import command_line, environment, isolation, local_jobs
 from repcheck.thresholds import changed, load_thresholds
-from repcheck.verdict import conclude
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +144,8 @@ def _execute(claims: Claims, plan: Plan, request: Request) -> Runs:
 def _judged(
     claims: Claims, plan: Plan, runs: Runs, thresholds: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
+    from repcheck.verdict import conclude  # brings numpy and scipy, which planning can do without
+
     evidence = Evidence(claims=claims, runs=runs)
     known = rules.load()
     judgements = judge(evidence, known.values(), thresholds)

@@ -89,7 +89,9 @@ class Plan:
     @property
     def id(self) -> str:
         """Return the plan's name: the hash of its runs and what was left out."""
-        text = json.dumps([[run.key for run in self.runs], self.fresh_seeds, self.salt])
+        keys = [run.key for run in self.runs]
+        left = [asdict(left) for left in self.left_out]
+        text = json.dumps([keys, self.fresh_seeds, self.salt, left, self.notes])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def cost(self, run: RunSpec) -> float | None:

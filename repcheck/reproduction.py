@@ -193,8 +193,14 @@ def _gain(question: Question, baseline: Method) -> Reproduction:
         baseline=baseline.id,
         claimed=claimed,
         claimed_text=claim.improvement.text,
-        observed=decision.interval.estimate if decision.interval else None,
+        observed=_difference(ours, theirs),
     )
+
+
+def _difference(ours: Sample, theirs: Sample) -> float | None:
+    if ours.finished is None or theirs.finished is None:
+        return None
+    return ours.finished.mean - theirs.finished.mean
 
 
 def _claimed_gain(
@@ -331,7 +337,7 @@ def _direction(question: Question, baseline: Method) -> Reproduction:
         baseline=baseline.id,
         claimed=0.0,
         claimed_text=f"better than {baseline.id}",
-        observed=decision.interval.estimate if decision.interval else None,
+        observed=_difference(ours, theirs),
     )
 
 

@@ -345,7 +345,7 @@ def sample() -> Json:
             },
         },
         "plan": {
-            "planned": 22,
+            "planned": 21,
             "done": 21,
             "left_out": [{"title": "human on mnist1d, seed 42", "reason": "no-command"}],
             "seeds": {"declared": [42], "fresh": [711, 1204, 2077, 3131, 4090]},

@@ -10,6 +10,7 @@ from repcheck.claims.kinds import (
     Names,
     Natural,
     Positive,
+    SeedCount,
     silent,
 )
 from repcheck.claims.stated import Section, Stated, section
@@ -98,6 +99,6 @@ class CheckBudget(Section):
 
     max_minutes: Stated[Annotated[float, Unit("minutes"), Gt(0)]] = NOTHING
     max_trainings: Stated[Natural] = NOTHING
-    seeds_per_arm: Stated[Natural] = NOTHING
+    seeds_per_arm: Stated[SeedCount] = NOTHING
     allow_surgery: Stated[bool] = NOTHING
     hardware: Stated[str] = NOTHING

@@ -44,7 +44,8 @@ def outcome(claim: Json) -> str:
     if not said.observed:
         return f"{claimed}, nothing observed ({said.why_not})"
     level = f" ({text.percent(found['level'])})" if found.get("level") else ""
-    return f"{claimed}, observed {said.observed} {said.interval}{level}, n = {seeds(found)}"
+    seen = " ".join(part for part in (said.observed, said.interval) if part)
+    return f"{claimed}, observed {seen}{level}, n = {seeds(found)}"
 
 
 def seeds(found: Json) -> str:
@@ -70,9 +71,12 @@ def check_counts(report: Json) -> str:
 
 
 def run_counts(report: Json) -> str:
-    """Return `21 runs: 20 ended well, 1 failed`."""
+    """Return `21 runs: 20 ended well, 1 failed`, and how many planned ones are missing."""
     ok = sum(run["status"] == "ok" for run in report["runs"])
     total = len(report["runs"])
-    if not total:
-        return "nothing was run"
-    return f"{text.count(total, 'run')}: {ok} ended well, {total - ok} failed"
+    missing = report["plan"]["planned"] - total
+    left_out = len(report["plan"]["left_out"])
+    said = f"{text.count(total, 'run')}: {ok} ended well, {total - ok} failed"
+    said = said if total else "nothing was run"
+    said += f"; {missing} planned but not made" if missing > 0 else ""
+    return f"{said}; {left_out} left out by the budget" if left_out else said
