@@ -41,14 +41,12 @@ def _page(rule: Rule) -> str:
 
 
 def _examples(rule: Rule) -> list[tuple[str, str]]:
-    """Return the shortest fixture of each kind: the example is the test."""
+    """Return the rule's own fixtures: the example is the test."""
     folder = place("tests/rules") / rule.family / rule.name.replace("-", "_")
     found = []
     for kind, name in {"bad": "flagged", "good": "not flagged"}.items():
-        texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob(f"{kind}*.yaml"))]
-        if texts:
-            lines = min(texts, key=len).splitlines()
-            found.append((name, "\n".join(f"    {line}".rstrip() for line in lines)))
+        lines = (folder / f"{kind}.yaml").read_text(encoding="utf-8").splitlines()
+        found.append((name, "\n".join(f"    {line}".rstrip() for line in lines)))
     return found
 
 
