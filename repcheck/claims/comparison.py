@@ -31,14 +31,12 @@ class Comparison:
     def contributes(self, factor: str) -> bool:
         """Return whether a factor (a key path such as `train.epochs`) is what the paper offers.
 
-        A factor is exempt from asymmetry when `attributed_to` names it, or when a component of the
-        method has its name or lists it in `differs_in`; never from a check of its effect.
+        A factor is exempt from asymmetry when it stands in `attributed_to` or in `components`, by
+        name or in a component's `differs_in`; never from a check of its effect.
         """
         named = {name for claim in self.claims for name in claim.attributed_to.get(())}
         for component in self.method.components or ():
-            name = component.name.get("")
-            if name in named or component.claimed_novel.get(False) or not named:
-                named |= {name, *component.differs_in.get(())}
+            named |= {component.name.get(""), *component.differs_in.get(())}
         return any(factor == name or factor.startswith(f"{name}.") for name in named if name)
 
 
