@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from repcheck.claims.model import Claim, ClaimType
 from repcheck.fact import Level
 from repcheck.rule import Judgement, Part, Severity, State
+from repcheck.tricks import TRICKS
 
 # What must be cleared before a claim of a type may be called fair as far as checked.
 REQUIRED: dict[ClaimType, tuple[str, ...]] = {
@@ -28,6 +29,21 @@ REQUIRED: dict[ClaimType, tuple[str, ...]] = {
     "equivalence": ("RC205", "RC814"),
     "existence": ("RC602",),
 }  # fmt: skip
+
+# Checks that are required and have no rule yet, beside those of the list of tricks.
+TO_COME: dict[str, str] = {
+    "RC300": "baseline-with-all-undeclared-differences",
+    "RC701": "val-in-test",
+    "RC702": "hand-edited-predictions",
+    "RC705": "unfixed-split",
+    "RC708": "distribution-shift",
+    "RC709": "ood-behaviour",
+    "RC812": "determinism",
+    "RC813": "whole-test-evaluation",
+    "RC814": "significant-digits",
+    "RC825": "simple-model-first",
+    "RC828": "lr-decay-trap",
+} | {trick.code: trick.slug for trick in TRICKS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

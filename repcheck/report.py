@@ -18,7 +18,7 @@ from repcheck.claims.model import Claims, Method, Result
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence, Quantity
 from repcheck.facts.work import Unit, Work
-from repcheck.fairness import Fairness
+from repcheck.fairness import TO_COME, Fairness
 from repcheck.plan import Plan
 from repcheck.reproduction import Reproduction
 from repcheck.rule import Judgement, Rule, Severity, State
@@ -178,7 +178,9 @@ def _fairness(found: Fairness) -> Json:
         "by": list(found.by),
         "explained_at_least": found.explained_at_least,
         "words": found.words,
-        "required_undetermined": list(found.required_open),
+        "required_undetermined": [
+            {"rule": code, "name": TO_COME.get(code, "")} for code in found.required_open
+        ],
     }
 
 

@@ -100,7 +100,10 @@ def claim(id_: str, text: str, method: str, found: Json, **more: Any) -> Json:
             "by": [],
             "explained_at_least": None,
             "words": "7 of the checks that this type of claim requires are open",
-            "required_undetermined": ["RC101", "RC201"],
+            "required_undetermined": [
+                {"rule": "RC101", "name": "batch-inflation"},
+                {"rule": "RC201", "name": "lr-schedule-swap"},
+            ],
         },
         "headline": f"{id_}: {found['rule']}",
         "rules": {"flagged": 0, "cleared": 1, "undetermined": 20, "not-applicable": 3},
@@ -124,7 +127,10 @@ HEADLINE_CLAIM = claim(
         "by": ["RC102"],
         "explained_at_least": None,
         "words": "hidden-epochs (RC102): cnn trains 36.0 epochs, mlp 10; effect unknown",
-        "required_undetermined": ["RC101", "RC201"],
+        "required_undetermined": [
+            {"rule": "RC101", "name": "batch-inflation"},
+            {"rule": "RC201", "name": "lr-schedule-swap"},
+        ],
     },
     rules={"flagged": 2, "cleared": 0, "undetermined": 19, "not-applicable": 3},
 )

@@ -178,16 +178,15 @@ def _card(
         flags=_flags(flagged, anchor),
         more_flags=max(0, len(flagged) - FLAGS_OF_A_CLAIM),
         arithmetic=tuple(arithmetic[:FLAGS_OF_A_CLAIM]) if not_run else (),
-        open_rules=tuple((code, decides.get(code, "")) for code in _required(fairness)),
+        open_rules=tuple(
+            (f"{one['rule']} {one['name']}".rstrip(), decides.get(one["rule"], ""))
+            for one in fairness.get("required_undetermined") or ()
+        ),
         runs=tuple(kept),
         more_runs=more,
         tally=_tally(claim["rules"]),
         not_run=not_run,
     )
-
-
-def _required(fairness: Json) -> Sequence[str]:
-    return tuple(dict.fromkeys(fairness.get("required_undetermined") or ()))
 
 
 def _flags(flagged: Sequence[Json], anchor: str) -> tuple[Flag, ...]:
