@@ -26,6 +26,7 @@ from repcheck.store import Attempt, clear, mended
 ISOLATION = "limits"
 COPY = "artifact"
 _TAIL = 16_384
+_NOT_FOUND = (126, 127)  # what sh ends with when it cannot start a command
 _EMPTY = hashlib.sha256().hexdigest()
 _MEMORY = ("MemoryError", "OutOfMemoryError", "CUDA out of memory", "Cannot allocate memory")
 _DISK = ("No space left on device", "Disk quota exceeded")
@@ -148,7 +149,7 @@ def _commands(
     for argv, cwd in zip(spec.commands, spec.cwds, strict=True):
         real = tuple(word.replace(OUT, str(folder / "out")) for word in argv)
         where = folder / "home" / COPY / cwd
-        if why := _not_startable(real, where, visible):
+        if why := _not_startable(real, where):
             return replace(outcome, status=Status.NOT_STARTED, reason=why, exit_code=None)
         left = replace(limits, time_s=max(0.0, limits.time_s - outcome.wall_s))
         command = Command(
@@ -159,17 +160,24 @@ def _commands(
         except OSError as error:
             why = f"{real[0]} could not be started: {error.strerror}"
             return replace(outcome, status=Status.NOT_STARTED, reason=why, exit_code=None)
+        if ended.exit_code in _NOT_FOUND and (why := _not_found(real, where, visible)):
+            return replace(outcome, status=Status.NOT_STARTED, reason=why, exit_code=None)
         outcome = _after(outcome, real, ended, folder, limits)
         if outcome.status is not Status.OK:
             break
     return outcome
 
 
-def _not_startable(argv: tuple[str, ...], where: Path, visible: Mapping[str, str]) -> str:
+def _not_startable(argv: tuple[str, ...], where: Path) -> str:
     if not where.is_dir():
         return f"the folder `{where.name}` that the command starts in is not in the artifact"
     if any("\0" in word for word in argv):
         return "the command contains a NUL character"
+    return ""
+
+
+def _not_found(argv: tuple[str, ...], where: Path, visible: Mapping[str, str]) -> str:
+    """Say where a command was looked for, or nothing if it is there and ended with that code."""
     if program(argv[0], where, visible["PATH"]) is None:
         searched = visible["PATH"] if "/" not in argv[0] else f"the artifact's folder {where}"
         return f"the command `{argv[0]}` was not found; searched: {searched}"
