@@ -23,7 +23,7 @@ from repcheck.runs import Runs
 from repcheck.store import Store, mended
 
 _OURS = ("claims.yaml", "report.json", "report.html")
-_KEPT = {"file", "plan", "salt", "fresh_seeds", "left_out", "not_run", "notes"}
+_KEPT = {"file", "command", "plan", "salt", "fresh_seeds", "left_out", "not_run", "notes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ class Folder:
         if foreign := [name for name in _OURS if (self.root / name).exists()]:
             raise UsageError(f"{self.root / foreign[0]}: is not of an earlier check; {hint}")
 
-    def keep(self, claims: Claims, plan: Plan) -> None:
-        """Keep the claims file as it was judged, and the plan that was made of it.
+    def keep(self, claims: Claims, plan: Plan, command: str) -> None:
+        """Keep the claims file as it was judged, the plan made of it, and the command that did.
 
         Raises:
             RepcheckError: if the file is no longer what was loaded, or nothing can be written.
@@ -92,6 +92,7 @@ class Folder:
             raise RepcheckError(f"{file}: changed after it was read; nothing was run: start again")
         about = {
             "file": file,
+            "command": command,
             "plan": Store.open(self.store).keep_plan(plan).name,
             "salt": plan.salt,
             "fresh_seeds": plan.fresh_seeds,
@@ -145,6 +146,10 @@ class Folder:
         except (ValueError, RecursionError):
             return None
         return about if isinstance(about, dict) and about.keys() >= _KEPT else None
+
+    def command(self) -> str:
+        """Return the command that made the runs."""
+        return str((self._about() or {}).get("command", ""))
 
     def runs(self, plan: Plan) -> Runs:
         """Return the stored result of every run of a plan that has one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,7 +27,7 @@ from repcheck.report import Circumstances, Found, build
 from repcheck.runs import Runs
 from repcheck.store import Store
 from repcheck.surroundings import command_line, environment, isolation, local_jobs
-from repcheck.thresholds import changed, load_thresholds
+from repcheck.thresholds import Thresholds, changed, load_thresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +83,7 @@ def check(request: Request) -> int:
     if not _allowed(claims, plan, request):
         return USAGE
     runs = _execute(claims, plan, request)
-    report = _judged(claims, plan, runs, thresholds)
+    report = _judged(claims, plan, runs, thresholds, command_line())
     publish(report, request.folder, wanted, quiet=request.quiet)
     return code_of(report, fail_on=request.fail_on, strict=request.strict)
 
@@ -103,7 +102,8 @@ def report_again(
     wanted = [Wanted.read(one) for one in formats]
     limits = load_thresholds(thresholds)
     claims, plan = folder.claims(), folder.plan()
-    report = _judged(claims, plan, folder.runs(plan), limits)
+    command = f"{folder.command()} && {command_line()}"
+    report = _judged(claims, plan, folder.runs(plan), limits, command)
     publish(report, folder, wanted, quiet=quiet)
     return code_of(report, fail_on=fail_on, strict=strict)
 
@@ -133,7 +133,7 @@ def _allowed(claims: Claims, plan: Plan, request: Request) -> bool:
 
 def _execute(claims: Claims, plan: Plan, request: Request) -> Runs:
     store = Store.open(request.folder.store)
-    request.folder.keep(claims, plan)
+    request.folder.keep(claims, plan, command_line())
     modules(executors)
     options = Options(jobs=plan.jobs, python=request.python, rerun=request.rerun or "none")
     unseen = request.quiet or request.no_progress or sys.stderr is None
@@ -142,7 +142,7 @@ def _execute(claims: Claims, plan: Plan, request: Request) -> Runs:
 
 
 def _judged(
-    claims: Claims, plan: Plan, runs: Runs, thresholds: Mapping[str, Mapping[str, Any]]
+    claims: Claims, plan: Plan, runs: Runs, thresholds: Thresholds, command: str
 ) -> dict[str, Any]:
     from repcheck.verdict import conclude  # brings numpy and scipy, which planning can do without
 
@@ -162,13 +162,14 @@ def _judged(
         found,
         Circumstances(
             claims_path=claims.place.file,
-            command=command_line(),
+            command=command,
             environment=environment(),
             isolation=isolation(runs),
             thresholds=changed(known, thresholds),
             artifact={
                 "root": claims.artifact.root.get("."),
                 "commit": claims.artifact.commit.get(""),
+                "tree_sha256": next((run.artifact for run in plan.runs), ""),
             },
         ),
     )
