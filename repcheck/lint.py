@@ -67,20 +67,29 @@ def _said(claims: Claims, findings: Sequence[Judgement]) -> list[str]:
 def _sums(claims: Claims, judgements: Sequence[Judgement]) -> str:
     states = Counter(judgement.state for judgement in judgements)
     held, open_ = states[State.CLEARED], states[State.UNDETERMINED]
-    sizes = {"claims": claims.claims, "methods": claims.methods, "results": claims.results}
-    counts = ", ".join(f"{len(items)} {name}" for name, items in sizes.items())
+    sizes = {"claim": claims.claims, "method": claims.methods, "result": claims.results}
+    counts = ", ".join(_counted(len(items), name) for name, items in sizes.items())
     return (
         f"{claims.place.file}: {counts}; form and references are in order; arithmetic:"
-        f" {held} checks hold, {states[State.FLAGGED]} flagged, {open_} could not be made"
+        f" {held} hold, {states[State.FLAGGED]} flagged, {open_} could not be checked"
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _silence(claims: Claims, *, everything: bool) -> list[str]:
     """Return what is undeclared and what that leaves undecided."""
     found = undeclared(claims)
-    lines = [f"undeclared: {found.missing} of {found.relevant} relevant facts"]
+    lines = [
+        f"undeclared: {found.missing} of {found.relevant} relevant facts"
+        " (no finding; each keeps checks open):"
+    ]
     shown = found.keys if everything else found.keys[:MOST_KEYS]
-    lines += [f"  {key.path}: leaves {key.rules} undecided; a rerun: {key.fill}" for key in shown]
+    for key in shown:
+        open_ = key.rules.replace(" RC", ", RC")
+        lines.append(f"  {key.path}: keeps {open_} open; can a rerun fill it? {key.fill}")
     if len(shown) < len(found.keys):
         lines.append(f"  and {len(found.keys) - len(shown)} more: `repcheck lint --all`")
     return lines
