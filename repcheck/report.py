@@ -104,7 +104,7 @@ def build(found: Found, made: Circumstances) -> Json:
 
 
 def _weighty(judgement: Judgement) -> bool:
-    return judgement.state is State.FLAGGED and not _is_note(judgement)
+    return judgement.state is State.FLAGGED and not judgement.is_note
 
 
 def _paper(claims: Claims) -> Json:
@@ -310,20 +310,15 @@ def _coverage(claims: Claims, judgements: Sequence[Judgement]) -> Json:
 
 def _counts(judgements: Sequence[Judgement]) -> Json:
     """Return how many judgements are in each state; a flag that is only a note counts apart."""
-    notes = sum(_is_note(j) for j in judgements)
+    notes = sum(j.is_note for j in judgements)
     counts = {state.value: sum(j.state is state for j in judgements) for state in State}
     return counts | {"flagged": counts["flagged"] - notes, "note": notes}
 
 
-def _is_note(judgement: Judgement) -> bool:
-    return judgement.state is State.FLAGGED and judgement.severity is Severity.NOTE
-
-
 def _trick(trick: Trick, judgements: Sequence[Judgement]) -> Json:
-    # A note is context: it neither shows the trick nor excludes it.
-    states = Counter(j.state for j in judgements if not _is_note(j))
+    states = Counter(j.state for j in judgements if not j.is_note)
     state = next((state for state in _WORST_FIRST if states[state]), State.UNDETERMINED)
-    speaking = next((j for j in judgements if j.state is state and not _is_note(j)), None)
+    speaking = next((j for j in judgements if j.state is state and not j.is_note), None)
     severities = [j.severity for j in judgements if j.severity]
     return {
         "trick": trick.number,

@@ -202,6 +202,11 @@ class Judgement:
     limit: str = ""
     claims: tuple[str, ...] = field(default=())
 
+    @property
+    def is_note(self) -> bool:
+        """Whether it is context only: it neither shows a trick nor excludes it."""
+        return self.state is State.FLAGGED and self.severity is Severity.NOTE
+
 
 RULES: dict[str, Rule] = {}
 

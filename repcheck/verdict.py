@@ -68,7 +68,7 @@ def _verdict(evidence: Evidence, claim: Claim, bearing: Sequence[Judgement]) -> 
         parts=parts,
         fairness=fair,
         headline=_headline(claim, own, fair),
-        states=dict(Counter(j.state.value for j in bearing)),
+        states=dict(Counter("note" if j.is_note else j.state.value for j in bearing)),
     )
 
 

@@ -221,6 +221,8 @@ def _part(found: Json, unit: str) -> Part:
 
 def _tally(states: Mapping[str, int]) -> str:
     """Return `1 flagged, 0 cleared, 20 undetermined, 3 not applicable`."""
-    order = ("flagged", "cleared", "undetermined", "not-applicable", "error")
-    said = [f"{states.get(s, 0)} {words.state(s).word}" for s in order[:4]]
-    return ", ".join(said + [f"{states['error']} broke" for _ in [0] if states.get("error")])
+    always = ("flagged", "cleared", "undetermined", "not-applicable")
+    said = [f"{states.get(state, 0)} {words.state(state).word}" for state in always]
+    said += [f"{states['note']} {words.state('note').word}"] if states.get("note") else []
+    said += [f"{states['error']} broke"] if states.get("error") else []
+    return ", ".join(said)
