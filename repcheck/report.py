@@ -21,7 +21,7 @@ from repcheck.facts.work import Unit, Work
 from repcheck.fairness import TO_COME, Fairness
 from repcheck.plan import Plan
 from repcheck.reproduction import Reproduction
-from repcheck.rule import Judgement, Rule, Severity, State
+from repcheck.rule import Judgement, Rule, State
 from repcheck.runs import Run, Runs, SeedKind
 from repcheck.tricks import TRICKS, Trick
 from repcheck.verdict import ClaimVerdict, Conclusion
