@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,16 @@ from repcheck.facts.work import Seen
 
 POINTS = 200
 UNANNEALED = frozenset({"constant", "none", "fixed"})
+# One schedule has many names: `cosine with warmup`, `CosineAnnealingLR`, `MultiStepLR`.
+_WARM_UP = re.compile(r"\b(?:with|and|after|plus)? ?(?:an? )?(?:linear )?warm[ -]?up\b")
+_EXTRAS = re.compile(r"annealing|decay|scheduler?|lr\b|[\W_]")
+_KEPT = ("restart", "cycl", "sgdr", "free")
+_SAME = {
+    "multistep": "step",
+    "piecewise": "step",
+    "piecewiseconstant": "step",
+    "poly": "polynomial",
+}
 _UNITS = {"epoch": "epochs", "iteration": "steps", "epochs": "epochs", "iterations": "steps"}
 
 
@@ -36,6 +47,12 @@ def equal(ours: Stated[Any], theirs: Stated[Any]) -> bool:
     return _alike(ours.value, theirs.value)
 
 
+def same_words(ours: str, theirs: str) -> bool:
+    """Return whether two names are one, whatever their case, blanks and hyphens."""
+    mine, other = (re.sub(r"[\s_-]", "", text.lower()) for text in (ours, theirs))
+    return mine == other
+
+
 def _off(leaf: Stated[Any]) -> bool:
     """Return whether a leaf says that a thing is not used: none, n/a, false or zero."""
     return not leaf.undeclared and (not leaf.known or leaf.content in (False, 0))
@@ -47,7 +64,7 @@ def _alike(ours: object, theirs: object) -> bool:
     if isinstance(ours, tuple) and isinstance(theirs, tuple):
         return len(ours) == len(theirs) and all(map(_alike, ours, theirs))
     if isinstance(ours, str) and isinstance(theirs, str):
-        return ours.lower() == theirs.lower()
+        return same_words(ours, theirs)
     return ours == theirs
 
 
@@ -87,8 +104,21 @@ def schedule(method: Method, work: Seen) -> Schedule:
     stated = method.lr_schedule
     if stated.absent:
         return Schedule(type="constant", shape=(1.0,) * POINTS)
-    kind = stated.type.value.lower()
+    kind = family(stated.type.value)
     return Schedule(type=kind, shape=_shape(kind, method, work))
+
+
+@lru_cache(maxsize=256)
+def family(name: str) -> str:
+    """Return a schedule by its common name: `CosineAnnealingLR with warmup` is `cosine`.
+
+    A warm-up in the name is left out, being no difference; restarts stay what they are.
+    """
+    plain = name.lower()
+    if any(word in plain for word in _KEPT):
+        return plain
+    short = _EXTRAS.sub("", _WARM_UP.sub(" ", plain.replace("_", " ")))
+    return _SAME.get(short, short) or plain
 
 
 def horizon(stated: LrSchedule, work: Seen) -> float | None:
@@ -127,7 +157,7 @@ def _shape(kind: str, method: Method, work: Seen) -> tuple[float, ...] | None:
         floor = _floor(method)
         warm = _warmup(stated, work)
         return _drawn(kind, warm, long, floor)
-    if kind in {"step", "multistep"} and stated.milestones.known and stated.gamma.known:
+    if kind == "step" and stated.milestones.known and stated.gamma.known:
         total = _total(_UNITS[stated.step_per.get("epoch")], work)
         scale = 1.0 if all(m <= 1 for m in stated.milestones.value) else total
         if scale:

@@ -144,6 +144,7 @@ def spreads_that_fit(
 
 ABSOLUTE = "the difference"
 RELATIVE = "the relative gain in percent"
+SPEEDUP = "the gain of the inverse in percent"
 REDUCTION = "the reduction of the error in percent"
 
 
@@ -161,6 +162,8 @@ def gains(
         ratio = a.over(b)
         one = Interval(low=Fraction(1), high=Fraction(1))
         found[RELATIVE] = (ratio.minus(one) if higher else one.minus(ratio)).scaled(100)
+    if not higher and a.low > 0:
+        found[SPEEDUP] = b.over(a).minus(Interval(low=Fraction(1), high=Fraction(1))).scaled(100)
     if ceiling is not None and higher and b.high < ceiling:
         full = Interval(low=Fraction(ceiling), high=Fraction(ceiling))
         found[REDUCTION] = found[ABSOLUTE].over(full.minus(b)).scaled(100)

@@ -78,7 +78,7 @@ def check(
     if exempt := contribution(comparison, "resampling", "model.flops", "model.input_shape"):
         return exempt
     return Flagged(
-        message=f"{words}; only the parameters are compared",
+        message=f"{words}; the file names no table that reports both costs",
         kind=Kind.ASYMMETRY,
         severity=Severity.MAJOR if ratio > major else Severity.MINOR,
         seen=seen,

@@ -5,16 +5,16 @@ Training on a fraction of the usual training set, where whatever fights over-fit
 claim that does not say so.
 
 ## When it is legitimate
-The claim is about little data (`protocol: low-data`); or the results are given against the amount
-of data; or the subset is what the paper offers (`attributed_to: [train.subset]`); or there is no
-larger set.
+The claim is about little data (`protocol: low-data`, or its text says so); or the results are
+given against the amount of data; or the subset is what the paper offers (`attributed_to:
+[train.subset]`); or there is no larger set.
 
 ## How it is decided
 U, the training samples of the method (`train.subset`, else the dataset's `train.size`), over
 `standard_train_size` (else, for a subset, over the full split). The finding is a share below
-0.50, unless the dataset's protocol is `low-data` or at least three results of the method state
-different `at: {train_size: ...}`. Two sides of these keys that differ are a mismatch of this
-rule.
+0.50, unless the dataset's protocol is `low-data`, the text of every claim speaks of the amount,
+or at least three results of the method state different `at: {train_size: ...}`. Two sides of
+these keys that differ are a mismatch of this rule.
 
 ## How to fix
 Add the learning curve: the gain at a quarter, half and all of the data.
@@ -26,6 +26,8 @@ solved.
 
 from __future__ import annotations
 
+import re
+
 from repcheck.claims.comparison import Comparison, dataset_named
 from repcheck.claims.model import Claims, Dataset, Method
 from repcheck.claims.stated import Stated
@@ -33,6 +35,17 @@ from repcheck.fact import Quantity
 from repcheck.facts.work import Work
 from repcheck.finding import contribution, mismatches
 from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Severity, rule
+
+_LITTLE = re.compile(
+    r"\b(?:low|little|small|scarce|limited|few(?:er)?)[\s-]+(?:\w+[\s-]+)?"
+    r"(?:data|resources?|shots?|labels|samples|examples|images|training)"
+    r"|\b(?:subset|fraction|part) of (?:the |its )?"
+    r"|\b(?:few-shot|low-data|low-resource|semi-supervised|data-efficien\w+|label-efficien\w+)"
+    r"|\d\s?(?:%|percent|per cent)\s+(?:of\s+)?(?:the |its )?(?:\w+\s+)?"
+    r"(?:data|labels|samples|examples|images)"
+    r"|\d\s+(?:\w+\s+)?(?:labels|samples|examples|images)\b",
+    re.IGNORECASE,
+)
 
 
 @rule("RC109", Severity.MINOR)
@@ -61,6 +74,8 @@ def check(comparison: Comparison, work: Work, *, share: float = 0.50, sizes: int
         return Cleared(message=f"{words}, with a learning curve", seen=quantities, limit="reported")
     if exempt := contribution(comparison, "train.subset", "train.size"):
         return exempt
+    if all(_LITTLE.search(claim.text.get("")) for claim in comparison.claims):
+        return NotApplicable(message=f"{words}, and the claim says so")
     return Flagged(
         message=f"{words}, and the claim does not speak of little data",
         kind=Kind.UNSUPPORTED,

@@ -133,9 +133,12 @@ def _measured(comparison: Comparison, costs: Costs, work: Work) -> Iterator[Meas
 def _of_same_cost(comparison: Comparison, costs: Costs, matched: float) -> str:
     """Return a method that is compared with this one and costs as much, or nothing."""
     mine = _have(costs.forward, comparison)
-    named = {name for claim in costs.claims.claims for name in claim.baselines.get(())}
+    claims = costs.claims
+    named = {name for claim in claims.claims for name in claim.baselines.get(())}
+    tabled = {row.method.get("") for row in claims.results} & set(claims.methods)
+    named |= {name for name in tabled if claims.methods[name].role.get("trivial") == "baseline"}
     for name in sorted(named):
-        rival = costs.claims.methods.get(name)
+        rival = claims.methods.get(name)
         if mine is None or rival is None or rival.id == comparison.baseline.id:
             continue
         try:

@@ -30,8 +30,13 @@ from repcheck.facts.table import Table
 from repcheck.rule import Answer, Cleared, Flagged, Kind, Severity, rule
 
 _MANY = re.compile(
-    r"\b(?:across|on)\s+(?:all|many|several|various|diverse|multiple|numerous|a (?:wide |broad )?"
-    r"(?:range|variety) of)\s+(?:\w+\s+)?(?:benchmarks|datasets|data sets)\b"
+    r"\b(?:across|on)\s+(?:many|several|various|diverse|numerous|a (?:wide |broad )?"
+    r"(?:range|variety) of)\s+(?:\w+\s+)?(?:benchmarks|datasets|data sets)\b",
+    re.IGNORECASE,
+)
+# "All datasets" are all of the paper's, and more than one is enough for "across datasets".
+_PLURAL = re.compile(
+    r"\b(?:across|on)\s+(?:all|multiple)\s+(?:\w+\s+)?(?:benchmarks|datasets|data sets)\b"
     r"|\bacross\s+(?:benchmarks|datasets)\b",
     re.IGNORECASE,
 )
@@ -89,13 +94,14 @@ def _unlisted(claims: Claims, reported: set[str], seen: Quantity) -> Iterator[Fl
 def _boasts(claims: Claims, table: Table, few: int) -> Iterator[Flagged]:
     """Find claims about many benchmarks that fewer than `few` datasets carry."""
     for claim in claims.claims:
-        words = _MANY.search(claim.text.get(""))
+        text = claim.text.get("")
+        words = _MANY.search(text) or _PLURAL.search(text)
         if words is None:
             continue
         found = _carriers(claim, table)
-        if 0 < len(found) < few:
+        if 0 < len(found) < (few if words.re is _MANY else 2):
             yield Flagged(
-                message=f'the claim says "{words.group()}", results exist on {len(found)}: '
+                message=f'the claim says "{words.group()}", this file has results on {len(found)}: '
                 f"{', '.join(sorted(found))}",
                 kind=Kind.UNSUPPORTED,
                 severity=Severity.MINOR,

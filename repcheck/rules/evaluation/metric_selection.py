@@ -22,11 +22,16 @@ hzwer 5.1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from repcheck.claims.model import Claims
 from repcheck.fact import Quantity
 from repcheck.rule import Answer, Cleared, Flagged, Kind, Severity, rule
+
+_COST = re.compile(
+    r"latency|throughput|speed|fps|memory|params|flops|runtime|hours|\bm?s\b|/ ?s(?:ec)?\b"
+)
 
 
 @rule("RC501", Severity.MAJOR)
@@ -68,6 +73,7 @@ def _reported(claims: Claims) -> set[str]:
 def _unlisted(claims: Claims, reported: set[str], seen: Quantity) -> Iterator[Flagged]:
     """Find metrics that the evaluation writes, that no row shows and no list admits."""
     admitted = {*reported, *claims.measured_not_reported.metrics.value}
+    admitted |= _in_other_tables(claims)
     for metric in claims.metrics.values():
         if metric.id not in admitted and metric.from_.known and claims.results:
             yield Flagged(
@@ -78,3 +84,15 @@ def _unlisted(claims: Claims, reported: set[str], seen: Quantity) -> Iterator[Fl
                 seen=seen,
                 at=metric.place,
             )
+
+
+def _in_other_tables(claims: Claims) -> set[str]:
+    """Return the metrics that stand in a claim's ratio, an ablation or the table of costs."""
+    shown = {name for claim in claims.claims for name in claim.ratio.get({})}
+    shown |= {name for row in claims.ablations or () for name in row.result.get({})}
+    if claims.efficiency:
+        words = {
+            m.id: f"{m.id} {m.unit.get('')} {m.definition.get('')}" for m in claims.metrics.values()
+        }
+        shown |= {name for name, said in words.items() if _COST.search(said.lower())}
+    return shown

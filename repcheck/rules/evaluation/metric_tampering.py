@@ -11,7 +11,8 @@ names for the same quantity are no finding.
 
 ## How it is decided
 Declared words alone: `metrics.M.definition` against `reference.published.M.definition` of each
-copied row; the part after `@` of the two readers; the two sides of a long form.
+copied row (where one only says more than the other, a person has to look); the part after `@` of
+the two readers; the two sides of a long form.
 
 ## How to fix
 Evaluate all rows with one script and one definition, and state it.
@@ -22,6 +23,7 @@ hzwer 5.4
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from repcheck.claims.comparison import Comparison
@@ -31,10 +33,26 @@ from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.table import Table
 from repcheck.finding import mismatches
-from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Outcome, Severity, rule
+from repcheck.rule import (
+    Answer,
+    Cleared,
+    Flagged,
+    Kind,
+    NotApplicable,
+    Outcome,
+    Severity,
+    Undetermined,
+    rule,
+)  # fmt: skip
 
 _COPIED = frozenset({"copied-from-paper", "copied", "third-party"})
 _BEST = frozenset({"max", "min"})
+_ALIKE = {"luminance": "y", "luma": "y", "colour": "rgb", "color": "rgb", "averaged": "mean",
+          "average": "mean", "avg": "mean", "ap": "map", "acc": "accuracy"}  # fmt: skip
+_FILLERS = frozenset({
+    "a", "an", "the", "on", "in", "of", "over", "for", "with", "at", "as", "only", "is", "and",
+    "channel", "channels", "ycbcr", "space", "computed", "measured", "score", "standard", "all",
+})  # fmt: skip
 KEYS = (
     "unit", "definition", "average", "n_test", "aggregation", "implementation", "computed_on",
     "colour_channel", "crop_border", "data_range", "top_k", "higher_is_better",
@@ -99,6 +117,14 @@ def _definitions(comparison: Comparison, table: Table, metric: Metric) -> Outcom
     if theirs.value.casefold() == metric.definition.value.casefold():
         words = f"{metric.id} is {theirs} in both papers"
         return Cleared(message=words, seen=seen, limit="the authors' words")
+    if not _contradict(metric.definition.value, theirs.value):
+        return Undetermined(
+            message=f"{metric.id} is worded otherwise in the paper of {baseline.id}: "
+            f"{metric.definition} here, {theirs} there",
+            reason=Reason.NEEDS_HUMAN,
+            would_decide="a person who reads both definitions, and writes the same words for one",
+            seen=(seen, _quantity(baseline.id, theirs)),
+        )
     return Flagged(
         message=f"{metric.id} is {metric.definition} in this table, and {baseline.id}'s copied "
         f"value is {theirs}",
@@ -106,6 +132,19 @@ def _definitions(comparison: Comparison, table: Table, metric: Metric) -> Outcom
         seen=(seen, _quantity(baseline.id, theirs)),
         at=theirs.place,
     )
+
+
+def _contradict(ours: str, theirs: str) -> bool:
+    """Return whether each definition says something that the other does not.
+
+    Fillers do not count, nor do two words for one thing; where one definition only says more than
+    the other, or both say the same in other words, nothing is contradicted.
+    """
+    mine, other = (
+        {_ALIKE.get(word, word) for word in re.findall(r"[^\W_]+", text.casefold())} - _FILLERS
+        for text in (ours, theirs)
+    )
+    return bool(mine - other) and bool(other - mine)
 
 
 def _quantity(name: str, leaf: Stated[str]) -> Quantity:

@@ -27,10 +27,13 @@ from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Claims, Efficiency
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
+from repcheck.facts.recipe import same_words
 from repcheck.facts.table import Table
 from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Severity, rule
 
 _KEYS = ("hardware", "precision", "batch_size", "threads", "framework")
+_PRECISIONS = {"float16": "fp16", "half": "fp16", "float32": "fp32", "single": "fp32",
+               "bfloat16": "bf16"}  # fmt: skip
 _NEEDED = ("hardware", "precision", "batch_size")
 _COPIED = frozenset({"copied", "copied-from-paper", "third-party"})
 _MEASURED = frozenset({"measured", "ours-rerun", "retrained-by-us"})
@@ -100,7 +103,7 @@ def _differences(comparison: Comparison, ours: Efficiency, theirs: Efficiency) -
         severity = Severity.NOTE
     for key in _KEYS:
         a, b = getattr(ours, key), getattr(theirs, key)
-        if a.known and b.known and a.value != b.value:
+        if a.known and b.known and not _alike(a.value, b.value):
             word = key.replace("_", " ")
             yield Flagged(
                 message=f"{comparison.method.id} was timed with {word} {a}, "
@@ -129,6 +132,14 @@ def _differences(comparison: Comparison, ours: Efficiency, theirs: Efficiency) -
             seen=Quantity(name="source", value=second.value, source=str(second.place)),
             at=second.place,
         )
+
+
+def _alike(ours: object, theirs: object) -> bool:
+    """Return whether two conditions are one: `FP16` is `float16`."""
+    if not (isinstance(ours, str) and isinstance(theirs, str)):
+        return ours == theirs
+    mine, other = (_PRECISIONS.get(text.lower(), text) for text in (ours, theirs))
+    return same_words(mine, other)
 
 
 def _slower(ours: Efficiency, theirs: Efficiency) -> bool:

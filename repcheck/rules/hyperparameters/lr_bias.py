@@ -12,7 +12,9 @@ so (`attributed_to: [optimizer.lr]`).
 
 ## How it is decided
 `optimizer.lr` of the baseline over `reference.lr` (what its own paper says): a factor of 2.00 or
-more either way is major, unless the baseline's search had at least as many trials. More trials
+more either way is major, unless the baseline's search had at least as many trials; where method
+and baseline share rate and batch and a batch of its own paper would explain the factor, a person
+has to look. More trials
 for the method than for the baseline (`tuning.trials`) are minor up to a factor 2.00, else major.
 Without any of this, a higher rate for the method with the same optimizer, not explained by the
 batch size, is minor and a lower one a note. Tuning that is declared nowhere is never itself a
@@ -31,11 +33,21 @@ import math
 
 from repcheck.budget import figure
 from repcheck.claims.comparison import Comparison
+from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.recipe import equal, tuned_alike
 from repcheck.finding import conservative, contribution, mismatches, times
-from repcheck.rule import Answer, Cleared, Flagged, Kind, Outcome, Severity, rule
+from repcheck.rule import (
+    Answer,
+    Cleared,
+    Flagged,
+    Kind,
+    Outcome,
+    Severity,
+    Undetermined,
+    rule,
+)  # fmt: skip
 
 
 @rule("RC202", Severity.MAJOR)
@@ -43,12 +55,14 @@ def check(comparison: Comparison, *, factor: float = 2.0) -> Answer:
     if found := mismatches(comparison, keys=("optimizer.lr",)):
         return found
     held_back = [_off_reference(comparison, factor), _more_trials(comparison, factor)]
-    if flagged := [finding for finding in held_back if finding is not None]:
+    if flagged := [finding for finding in held_back if isinstance(finding, Flagged)]:
         return contribution(comparison, "optimizer.lr", "tuning") or flagged
+    if held_back[0] is not None:
+        return held_back[0]
     return _rates(comparison)
 
 
-def _off_reference(comparison: Comparison, factor: float) -> Flagged | None:
+def _off_reference(comparison: Comparison, factor: float) -> Flagged | Undetermined | None:
     baseline = comparison.baseline
     used, own = baseline.optimizer.lr, baseline.reference.lr
     if not (used.known and own.known) or not used.value or not own.value:
@@ -56,17 +70,47 @@ def _off_reference(comparison: Comparison, factor: float) -> Flagged | None:
     ratio = used.value / own.value
     if max(ratio, 1 / ratio) < factor or tuned_alike(comparison):
         return None
+    words = f"`{baseline.id}` runs at learning rate {used}, its own paper at {own} ({times(ratio)})"
+    seen = (
+        Quantity.declared(f"{baseline.id}.lr", used),
+        Quantity.declared(f"{baseline.id}.reference.lr", own),
+    )
+    if (batch := _batch_that_explains(comparison, ratio)) is not None:
+        return Undetermined(
+            message=f"{words}; that is the same rate if its own paper has batches of {batch}",
+            reason=Reason.NEEDS_HUMAN,
+            would_decide=f"the batch size in the paper of `{baseline.id}`: a rate scaled with the "
+            "batch is the same rate",
+            seen=seen,
+        )
     return Flagged(
-        message=f"`{baseline.id}` runs at learning rate {used}, its own paper at {own} "
-        f"({times(ratio)})",
+        message=words,
         kind=Kind.ASYMMETRY,
-        seen=(
-            Quantity.declared(f"{baseline.id}.lr", used),
-            Quantity.declared(f"{baseline.id}.reference.lr", own),
-        ),
+        seen=seen,
         at=used.place,
         disclosed=used.disclosure.in_paper,
     )
+
+
+def _batch_that_explains(comparison: Comparison, ratio: float) -> int | None:
+    """Return the batch at which its own paper's rate is this one, scaled linearly, if plausible.
+
+    Only where method and baseline share rate and batch, so that nobody is favoured by the scaling.
+    """
+    ours, theirs = comparison.method, comparison.baseline
+    sizes = [_samples_a_step(method) for method in (ours, theirs)]
+    if not equal(ours.optimizer.lr, theirs.optimizer.lr) or sizes[0] != sizes[1] or not sizes[1]:
+        return None
+    batch = sizes[1] / ratio
+    whole = round(batch)
+    if whole < 1 or abs(batch - whole) > 1e-6 * batch:
+        return None
+    return whole
+
+
+def _samples_a_step(method: Method) -> int:
+    train = method.train
+    return train.batch_size.get(0) * train.devices.get(1) * train.grad_accum.get(1)
 
 
 def _more_trials(comparison: Comparison, factor: float) -> Flagged | None:

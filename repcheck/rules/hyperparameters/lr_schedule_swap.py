@@ -133,8 +133,9 @@ def _distance(comparison: Comparison, ours: Schedule, theirs: Schedule) -> float
 
 def _words(comparison: Comparison, ours: Schedule, theirs: Schedule) -> str:
     def one(name: str, stated: Schedule) -> str:
-        end = "" if stated.end is None else f" ends at {stated.end:.2f} of its peak rate"
-        return f"`{name}`{end} ({stated.type})"
+        if stated.end is None:
+            return f"`{name}` has the schedule {stated.type}"
+        return f"`{name}` ends at {stated.end:.2f} of its peak rate ({stated.type})"
 
     return f"{one(comparison.method.id, ours)} and {one(comparison.baseline.id, theirs)}"
 

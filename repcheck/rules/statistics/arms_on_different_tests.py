@@ -26,6 +26,7 @@ from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Dataset
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Level, Quantity
+from repcheck.facts.recipe import same_words
 from repcheck.facts.table import Table
 from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Part, Severity, rule
 
@@ -69,7 +70,7 @@ def _compare(comparison: Comparison, ours: Dataset, theirs: Dataset) -> Answer:
         (ours.test.size, theirs.test.size, "sizes"),
     )
     for a, b, words in pairs:
-        if a.known and b.known and a.value != b.value:
+        if a.known and b.known and not same_words(str(a.value), str(b.value)):
             return Flagged(
                 message=f"{method} is tested on {ours.id}, {baseline} on {theirs.id}: "
                 f"their test sets have different {words} ({a} and {b})",

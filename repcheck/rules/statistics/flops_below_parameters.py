@@ -7,7 +7,8 @@ unit, or a part that was not counted.
 
 ## When it is legitimate
 Embedding tables, experts that are not used for each example, sparse or shared-out weights: their
-parameters cost nothing. Language models are therefore left out. A cost in multiply-adds is half as
+parameters cost nothing. Language models are therefore left out, and models whose name, parts or
+task speak of embeddings, experts, sparsity or recommendation. A cost in multiply-adds is half as
 many operations: the finding says so where that explains it.
 
 ## How it is decided
@@ -23,15 +24,24 @@ hzwer 1.6; a matrix of n parameters costs 2 n operations
 
 from __future__ import annotations
 
+import re
+
 from repcheck.budget import figure
+from repcheck.claims.comparison import dataset_named
 from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Level, Quantity
+from repcheck.facts.table import Table
 from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Part, Severity, rule
+
+# Parameters that an example may leave unused, by the words with which authors name them.
+_SPARSE = re.compile(
+    r"embed|expert|\bmoe\b|sparse|recommend|\bctr\b|click|collaborative|retriev|lookup|hash"
+)
 
 
 @rule("RC905", Severity.MINOR, part=Part.FORENSIC)
-def check(method: Method) -> Answer:
+def check(method: Method, table: Table) -> Answer:
     model, cost = method.model, method.model.flops
     if model.absent:
         return NotApplicable(message="no model of its own")
@@ -42,6 +52,8 @@ def check(method: Method) -> Answer:
         return NotApplicable(message="the cost is not that of one example's forward pass")
     if method.prompt.declared or method.train.sequence_length.known or method.train.tokens.known:
         return NotApplicable(message="a language model's embeddings cost no operations")
+    if _SPARSE.search(_described(method, table)):
+        return NotApplicable(message="not every parameter takes part in every example, as named")
     convention = cost.convention.get("") or model.flops_convention.get("")  # type: ignore[arg-type]
     certain = convention == "flops" or "mac" in cost.value.unit.lower()
     most = flops if certain else 2 * flops
@@ -70,3 +82,11 @@ def check(method: Method) -> Answer:
         seen=seen,
         at=cost.value.place,
     )
+
+
+def _described(method: Method, table: Table) -> str:
+    """Return the words in which the authors name the model, its parts and its task."""
+    model, dataset = method.model, dataset_named(table.claims, method.dataset.get(""))
+    parts = [part.name.get("") for part in method.components or ()]
+    words = (method.id, model.entry.get(""), model.variant.get(""), dataset.task.get(""), *parts)
+    return " ".join(words).lower().replace("_", " ")

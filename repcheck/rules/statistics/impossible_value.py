@@ -5,8 +5,8 @@ An accuracy above 100 percent or below zero, a fraction above one, a percent met
 value is below one (a fraction in disguise), a spread larger than any set of such scores can have.
 
 ## When it is legitimate
-Percentages that are no shares (word error rates, relative gains) may exceed 100, and error rates
-may well be below one percent: neither is flagged.
+What is no share (word error rates, relative gains, normalised returns) may exceed 100 percent or
+one, and error rates may well be below one percent: neither is flagged.
 
 ## How it is decided
 From the printed digits with the widest rounding. A score's sample deviation is at most
@@ -38,11 +38,10 @@ from repcheck.stats.printed import Rounding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Range:
-    """What a metric can give: at most `top`, and where it is a share of something at least 0."""
+    """A share of something: at least nothing, at most `top`."""
 
     metric: Metric
     top: int
-    share: bool
 
 
 Bounded = tuple[Result, _Range]
@@ -72,23 +71,23 @@ def check(claims: Claims, table: Table) -> Answer:
 
 
 def _range(metric: Metric) -> _Range | None:
-    share = ceiling(metric)
-    top = 1 if metric.unit.get("") == "fraction" else share
-    return None if top is None else _Range(metric=metric, top=top, share=share is not None)
+    # A fraction that is no share may exceed one (a normalised return, a word error rate), and an
+    # error is no score.
+    top = ceiling(metric) if metric.higher_is_better.get(True) else None
+    return None if top is None else _Range(metric=metric, top=top)
 
 
 def _row(row: Result, within: _Range) -> Iterator[Flagged]:
     leaf, name, top = centre_of(row), within.metric.id, within.top
-    least = 0 if within.share else float("-inf")
     for place, value in _values(row, leaf):
         if value > top:
             words = f"{name} is given as {value:g}, above a perfect score of {top}"
             yield _flag(place, value, words)
             return
-        if value < least:
+        if value < 0:
             yield _flag(place, value, f"{name} is given as {value:g}, below zero")
             return
-    if within.share and leaf.known and written(row, "std") and written(row, "n"):
+    if leaf.known and written(row, "std") and written(row, "n"):
         yield from _spread(row, name, top)
 
 

@@ -11,7 +11,7 @@ upper limit (nothing is judged then). A factor that is not stated may be what is
 ## How it is decided
 Iterations x batch x devices x accumulation against epochs x training set x repeats; or iterations
 against epochs x steps per epoch where those are declared. One step an epoch or 2 % is nothing, up
-to 10 % minor, more is major.
+to 10 % minor, more is major; where another way of counting the batch explains it, a note.
 
 ## How to fix
 State the length in one unit, and derive the other from it.
@@ -67,11 +67,14 @@ def check(method: Method, table: Table, *, slack: float = 0.02, much: float = 0.
         )
     ratio = other.epochs / epochs if epochs else float("inf")
     _ask_for_what_is_silent(train, other, epochs, slack)
+    because = _other_count(train, other, epochs, slack)
+    severity = Severity.MAJOR if abs(ratio - 1) > much else Severity.MINOR
     return Flagged(
         message=f"{other.said} are {figure(other.epochs)} epochs ({other.made_of}), "
-        f"{figure(epochs)} are declared (x{ratio:.2f})",
+        f"{figure(epochs)} are declared (x{ratio:.2f})"
+        + (f"; it fits if {because}" if because else ""),
         kind=Kind.MISMATCH,
-        severity=Severity.MAJOR if abs(ratio - 1) > much else Severity.MINOR,
+        severity=Severity.NOTE if because else severity,
         seen=seen,
         at=train.epochs.place,
     )
@@ -128,6 +131,21 @@ def _ask_for_what_is_silent(train: Train, other: _Length, epochs: float, slack: 
     if whole >= 2 and open_ and leaf is not None:
         words = f"declare `{leaf.path}` (a factor of {whole} is open)"
         raise Missing(Reason.UNDECLARED_KEY, words)
+
+
+def _other_count(train: Train, other: _Length, epochs: float, slack: float) -> str:
+    """Return the other way of counting the batch that makes both lengths equal, or nothing."""
+    if not train.iterations.known or train.steps_per_epoch.known:
+        return ""
+    devices, passes = train.devices.get(1), train.grad_accum.get(1)
+    for words, factor in (
+        ("the batch size is that of all devices", devices),
+        ("steps are counted before accumulation", passes),
+        ("the batch size is that of all devices and passes", devices * passes),
+    ):
+        if factor > 1 and _same(other.epochs / factor, epochs, other.step / factor, slack):
+            return words
+    return ""
 
 
 def _same(made: float, epochs: float, step: float, slack: float) -> bool:

@@ -124,13 +124,25 @@ def _centre(result: Result, seeds: Sequence[Printed]) -> Iterator[Flagged]:
         severity, because = Severity.NOTE, "; truncated rather than rounded?"
     digits = max(0, len(shown.text.partition(".")[2])) + 2
     yield Flagged(
-        message=f"the {name} is given as {shown.text}, the {len(seeds)} listed seeds have a mean "
-        f"of {float(_exact_mean(seeds)):.{digits}f}{because}",
+        message=f"the {name} is given as {shown.text}, the {len(seeds)} listed seeds "
+        f"{_spoken(name, seeds, digits)}{because}",
         kind=Kind.MISMATCH,
         severity=severity,
         seen=_seen("mean of the listed seeds", float(_exact_mean(seeds)), result),
         at=getattr(result, name).place,
     )
+
+
+def _spoken(name: str, seeds: Sequence[Printed], digits: int) -> str:
+    """Return what the list has in the place of a statistic: `have a mean of 93.1234`."""
+    if name in {"best", "single"}:
+        values = [float(seed.value) for seed in seeds]
+        last = max(len(seed.text.partition(".")[2]) for seed in seeds)
+        return f"lie between {min(values):.{last}f} and {max(values):.{last}f}"
+    if name == "median":
+        middle = _centres(seeds)["median"][0]
+        return f"have a median of {float((middle.low + middle.high) / 2):.{digits}f}"
+    return f"have a mean of {float(_exact_mean(seeds)):.{digits}f}"
 
 
 def _meets(shown: Printed, wanted: Sequence[Interval], mode: Rounding) -> bool:

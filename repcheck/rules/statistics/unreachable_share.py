@@ -114,6 +114,9 @@ def _items(result: Result, metric: Metric, table: Table) -> Stated[int]:
     if metric.n_test.known:
         return metric.n_test
     dataset = table.claims.datasets.get(table.dataset_of(result))
+    split = metric.computed_on.get("").casefold()
+    if split and "test" not in split:
+        return metric.n_test  # raises: the size of the test set is not that of another split
     if dataset is None or dataset.test.size.undeclared:
         raise Missing(Reason.UNDECLARED_KEY, f"declare `{metric.n_test.path}`")
     if dataset.split.folds.known:
