@@ -104,10 +104,13 @@ def fairness(claim: Claim, judgements: Sequence[Judgement]) -> Fairness:
     if unequal:
         return _because("asymmetric", unequal, open_rules)
     lesser = [j for j in flagged if j.severity is not Severity.NOTE]
-    if not lesser and not open_rules:
-        words = "no finding, and every check this type of claim requires was made and cleared"
+    cleared = {j.rule for j in judgements if j.state is State.CLEARED} & {*REQUIRED[claim.kind]}
+    if not lesser and not open_rules and cleared:
+        words = "no finding, and every check that applies to this type of claim was cleared"
         return Fairness(verdict="fair-as-far-as-checked", words=words)
     words = f"{len(open_rules)} of the checks that this type of claim requires are open"
+    if not open_rules and not cleared:
+        words = "none of the checks that this type of claim requires applies, so none was made"
     if lesser:
         words = f"{_names(lesser)} flagged; {words}"
     return Fairness(

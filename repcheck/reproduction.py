@@ -11,10 +11,8 @@ from repcheck.claims.model import Claim, Claims, Method, Result
 from repcheck.claims.stated import Stated
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence
-from repcheck.facts.reruns import Reruns, SeedScores
-from repcheck.runs import SeedKind
+from repcheck.question import Question, unruled
 from repcheck.stats.compare import Summary, collapse_caveat, differences
-from repcheck.stats.criteria import DEFAULT, Criteria
 from repcheck.stats.decide import decide_direction, decide_gain, decide_threshold, decide_value
 from repcheck.stats.decision import Decision, GainClaim, Sample, ThresholdClaim, ValueClaim
 from repcheck.units import decimals
@@ -53,58 +51,6 @@ class Reproduction:
     reason: Reason | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One claim put to the runs: who, on what, measured how."""
-
-    claims: Claims
-    claim: Claim
-    method: Method
-    dataset: str
-    metric: str
-    evidence: Evidence
-    criteria: Criteria = DEFAULT
-
-    @property
-    def sign(self) -> int:
-        """Return +1 where higher is better, -1 where lower is."""
-        return 1 if self.claims.metrics[self.metric].higher_is_better.value else -1
-
-    def fresh(self, method: Method) -> SeedScores:
-        """Return the scores of a method's fresh seeds, or raise `Missing`."""
-        if not (method.train.command.known or method.eval.command.known):
-            would = f"declare `methods.{method.id}.train.command`"
-            raise Missing(Reason.NO_COMMAND, would)
-        scores = self.evidence.get(Reruns).of(method.id, self.dataset, self.metric, SeedKind.FRESH)
-        if scores.failed and not scores.values:
-            raise Missing(Reason.COMMAND_FAILED, _why_all_failed(scores))
-        return scores
-
-    def sample(self, method: Method) -> Sample:
-        """Return a method's fresh seeds, oriented so that higher is better."""
-        scores = self.fresh(method)
-        values = [self.sign * value for value in scores.values]
-        return Sample.of(values, crashed=len(scores.failed))
-
-    def row(self, method: Method) -> Result | None:
-        """Return the reported row of a method, where there is exactly one."""
-        rows = [
-            row
-            for row in self.claims.results
-            if row.method.get("") == method.id
-            and row.metric.get("") == self.metric
-            and row.dataset.get(self.dataset) == self.dataset
-            and row.at.undeclared
-        ]
-        return rows[0] if len(rows) == 1 else None
-
-
-def _why_all_failed(scores: SeedScores) -> str:
-    first = scores.failed[0]
-    n = len(scores.failed)
-    return f"all {n} runs of `{first.method}` failed; the first: {first.status}, {first.reason}"
-
-
 def _last_digit(text: str) -> float:
     """Return one unit of the last printed digit."""
     return float(f"1e-{decimals(text)}")
@@ -116,22 +62,32 @@ def reproduce(claims: Claims, claim: Claim, evidence: Evidence) -> tuple[Reprodu
         question = _question(claims, claim, evidence)
     except (Missing, Inapplicable) as gap:
         return (_not_run(claim, gap),)
-    if claim.improvement.known:
-        return _each_baseline(question, _gain)
-    if claim.value.known or claim.at_least.known or claim.at_most.known:
-        value = _safely(question, None, lambda: _value(question))
-        return (value, *_each_baseline(question, _direction))
-    words = f"no verdict rule yet for a claim of type `{claim.kind}`"
-    return (Reproduction(verdict=NOT_RUN, rule=words, reason=Reason.NO_RULE_YET),)
+    if (what := unruled(question)) is not None:
+        return (_not_run(claim, Missing(Reason.NO_RULE_YET, f"no verdict rule yet for {what}")),)
+    found = _each_baseline(question, _gain) if claim.improvement.known else ()
+    if claim.value.known:
+        found += (_safely(question, None, lambda: _value(question)),)
+    for bound in (claim.at_least, claim.at_most):
+        if bound.known:
+            found += (_safely(question, None, partial(_threshold, question, bound)),)
+    if claim.baselines.known and not claim.improvement.known:
+        found += _each_baseline(question, _direction)
+    if claim.ratio.known:  # a number of the claim that no run answers stays in sight
+        no_rule = Missing(Reason.NO_RULE_YET, f"no verdict rule yet for `{claim.ratio.path}`")
+        said = ", ".join(f"×{times:g} {name}" for name, times in claim.ratio.value.items())
+        silent = replace(_not_run(claim, no_rule), axis="value", claimed=None, claimed_text=said)
+        found += (silent,)
+    return found
 
 
 def _question(claims: Claims, claim: Claim, evidence: Evidence) -> Question:
     method = claims.methods[claim.method.value]
+    only = () if claim.dataset.known else claim.datasets.get(())
     return Question(
         claims=claims,
         claim=claim,
         method=method,
-        dataset=dataset_of(claims, claim, method),
+        dataset=only[0] if len(only) == 1 else dataset_of(claims, claim, method),
         metric=claim.metric.value,
         evidence=evidence,
     )
@@ -141,6 +97,11 @@ def _each_baseline(
     question: Question, decide: Callable[[Question, Method], Reproduction]
 ) -> tuple[Reproduction, ...]:
     named = [question.claims.methods[name] for name in question.claim.baselines.get(())]
+    if not named:
+        path = question.claim.improvement.path.rpartition(".")[0]
+        return (
+            _not_run(question.claim, Missing(Reason.UNDECLARED_KEY, f"declare `{path}.baselines`")),
+        )
     return tuple(_safely(question, one, partial(decide, question, one)) for one in named)
 
 
@@ -159,13 +120,14 @@ def _not_run(
     reason = gap.reason if isinstance(gap, Missing) else Reason.NOT_TESTABLE
     words = gap.would_decide if isinstance(gap, Missing) else str(gap)
     claimed = claim.improvement if claim.improvement.known else claim.value
+    better = baseline is not None and not claim.improvement.known
     return Reproduction(
         verdict=NOT_RUN,
         detail=AS_SUPPLIED if reason is Reason.COMMAND_FAILED else "",
         axis="gain" if claim.improvement.known or baseline else "value",
         baseline=baseline.id if baseline else "",
-        claimed=claimed.content if not claim.relative else None,
-        claimed_text=claimed.text,
+        claimed=0.0 if better else claimed.content if not claim.relative else None,
+        claimed_text=f"better than {baseline.id}" if baseline and better else claimed.text,
         rule=f"Not run: {words}.",
         reason=reason,
     )
@@ -186,7 +148,8 @@ def _gain(question: Question, baseline: Method) -> Reproduction:
         question.criteria,
         pairs=_pairs(question, baseline, published=theirs.published),
     )
-    found = _from_decision(decision, question, said + caveats)
+    cut = question.cut_short(question.method, baseline)
+    found = _from_decision(decision, question, said + caveats + cut)
     return replace(
         found,
         axis="gain",
@@ -264,8 +227,6 @@ def _pairs(question: Question, baseline: Method, *, published: bool) -> Summary 
 def _value(question: Question) -> Reproduction:
     claim, sample = question.claim, question.sample(question.method)
     mean = question.sign * sample.finished.mean if sample.finished else None
-    if not claim.value.known:
-        return _threshold(question, sample)
     reported, said = _reported(question)
     sign = question.sign
     asked = ValueClaim(
@@ -281,7 +242,7 @@ def _value(question: Question) -> Reproduction:
         reported.mean + sign * end for end in (decision.interval.low, decision.interval.high)
     )
     return replace(
-        _from_decision(decision, question, said),
+        _from_decision(decision, question, said + question.cut_short(question.method)),
         claimed=reported.mean,
         claimed_text=claim.value.text,
         observed=mean,
@@ -293,17 +254,19 @@ def _value(question: Question) -> Reproduction:
 def _reported(question: Question) -> tuple[Summary, tuple[str, ...]]:
     """Return what the paper says of the value: mean, spread and n where a row states them."""
     value, row = question.claim.value.value, question.row(question.method)
+    if row is not None and (row.best.known or row.single.known) and not row.mean.known:
+        said = "the best of several runs" if row.best.known else "a single run"
+        return Summary(mean=value, sd=None, n=1), (f"the paper's value is {said}, not a mean",)
     if row is None or not row.centre.known or row.centre.value != value:
         return Summary(mean=value, sd=None, n=1), ("the paper's n is not stated: taken as 1",)
-    said: tuple[str, ...] = () if row.n.known else ("the paper's n is not stated: taken as 1",)
+    caveats: tuple[str, ...] = () if row.n.known else ("the paper's n is not stated: taken as 1",)
     if row.std.known and row.std_kind.undeclared:
-        said += ("the kind of the paper's spread is not stated: taken as a sample std",)
-    return _published(row), said
+        caveats += ("the kind of the paper's spread is not stated: taken as a sample std",)
+    return _published(row), caveats
 
 
-def _threshold(question: Question, sample: Sample) -> Reproduction:
-    claim = question.claim
-    stated: Stated[float] = claim.at_least if claim.at_least.known else claim.at_most
+def _threshold(question: Question, stated: Stated[float]) -> Reproduction:
+    sample, least = question.sample(question.method), stated is question.claim.at_least
     raw = sample.finished
     if raw is not None:
         raw = replace(raw, mean=question.sign * raw.mean)
@@ -311,14 +274,14 @@ def _threshold(question: Question, sample: Sample) -> Reproduction:
         replace(sample, finished=raw),
         ThresholdClaim(
             unit=_last_digit(stated.text),
-            at_least=stated.value if claim.at_least.known else None,
-            at_most=None if claim.at_least.known else stated.value,
+            at_least=stated.value if least else None,
+            at_most=None if least else stated.value,
         ),
         question.criteria,
     )
-    side = "at least" if claim.at_least.known else "at most"
+    side = "at least" if least else "at most"
     return replace(
-        _from_decision(decision, question, ()),
+        _from_decision(decision, question, question.cut_short(question.method)),
         claimed=stated.value,
         claimed_text=f"{side} {stated.text}",
         observed=raw.mean if raw else None,
@@ -332,7 +295,7 @@ def _direction(question: Question, baseline: Method) -> Reproduction:
         ours, theirs, unit=_last_digit(question.claim.value.text), criteria=question.criteria
     )
     return replace(
-        _from_decision(decision, question, caveats),
+        _from_decision(decision, question, caveats + question.cut_short(question.method, baseline)),
         axis="gain",
         baseline=baseline.id,
         claimed=0.0,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repcheck.claims.model import Claim
+from repcheck.errors import Reason
 from repcheck.fact import Evidence
 from repcheck.fairness import Bearing, Fairness, fairness
 from repcheck.reproduction import NOT_RUN, Reproduction, reproduce
@@ -87,7 +88,7 @@ def _sentence(verdicts: Sequence[ClaimVerdict], judgements: Sequence[Judgement])
     """Return the page's verdict: the headline claim, what became of it, and why."""
     first = verdicts[0]
     name = first.claim.text.get("") or f"claim {first.claim.id.get('')}"
-    said = f"“{name.rstrip('.')}” {_ENDS[first.reproduction.verdict]}"
+    said = f"“{name.rstrip('.')}” {_end(first)}"
     unfair = first.fairness.verdict in {"invalid", "asymmetric"}
     joined = "but" if first.reproduction.verdict == "reproduced" else "and"
     if unfair:
@@ -103,9 +104,23 @@ def _sentence(verdicts: Sequence[ClaimVerdict], judgements: Sequence[Judgement])
     return f"{said}; {unsettled} checks are undetermined."
 
 
+def _end(verdict: ClaimVerdict) -> str:
+    own = verdict.reproduction
+    if own.verdict != NOT_RUN:
+        return _ENDS[own.verdict]
+    if own.reason in _NOT_JUDGED:
+        return _NOT_JUDGED[own.reason]
+    partly = any(part.verdict != NOT_RUN for part in verdict.parts)
+    return "was rerun only in part" if partly else "was not rerun"
+
+
 _ENDS = {
     "reproduced": "is reproduced",
     "not-reproduced": "is not reproduced",
     "inconclusive": "could not be decided by these seeds",
-    NOT_RUN: "was not rerun",
+}
+_NOT_JUDGED = {
+    Reason.COMMAND_FAILED: "could not be rerun: all runs of an arm failed",
+    Reason.NO_RULE_YET: "was not judged: no rule covers all of it yet",
+    Reason.NOT_TESTABLE: "was not judged: it cannot be tested as stated",
 }

@@ -65,9 +65,23 @@ def _claim(claim: Mapping[str, Any], style: Style) -> list[str]:
         f"{style(text.line(claim['id']), bold=True)} {verdict}{detail}: "
         f"{text.short(wording(claim), 100)}",
         f"  {text.line(findings.outcome(claim))}",
+        *([f"  {text.line(found['rule'])}"] if found["verdict"] == "not-run" else []),
+        *_parts(claim),
         f"  fairness: {style(fairness.word, fg=fairness.colour or None)}; "
         f"{text.line(fair['words'])}",
     ]
+
+
+def _parts(claim: Mapping[str, Any]) -> list[str]:
+    """Return the other numbers of a claim, each with its own verdict."""
+    others = [part for part in claim.get("parts") or () if part != claim["reproduction"]]
+    said = []
+    for part in others:
+        word = words.verdict(part["verdict"])
+        against = text.line(f"against {part['baseline']}") if part.get("baseline") else "the value"
+        outcome = findings.outcome({**claim, "reproduction": part})
+        said.append(f"  {word.glyph} {word.word} ({against}): {text.line(outcome)}")
+    return said
 
 
 def _summary(report: Report, style: Style) -> list[str]:

@@ -42,7 +42,8 @@ def outcome(claim: Json) -> str:
     said = numbers(found, str(claim.get("unit") or ""))
     claimed = f"claimed {said.claimed}" if said.claimed else "no number claimed"
     if not said.observed:
-        return f"{claimed}, nothing observed ({said.why_not})"
+        unseen = found.get("reason") not in {"no-rule-yet", "not-testable"}
+        return f"{claimed}, {'nothing observed' if unseen else 'not judged'} ({said.why_not})"
     level = f" ({text.percent(found['level'])})" if found.get("level") else ""
     seen = " ".join(part for part in (said.observed, said.interval) if part)
     return f"{claimed}, observed {seen}{level}, n = {seeds(found)}"

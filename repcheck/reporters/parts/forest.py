@@ -7,6 +7,7 @@ claimed", so that 32 % and 94 % stand in one column and zero is "as claimed".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from repcheck.reporters.parts import text, words
 from repcheck.reporters.parts.scale import Scale, Tick
 
 Json = Mapping[str, Any]
+_WORDS = re.compile(r"[^\W\d_]{2,}")
 _LONGEST_NUMBER = 16
 
 
@@ -86,6 +88,10 @@ def numbers(found: Json, unit: str = "") -> Numbers:
 
 def _suffix(printed: str, unit: str, *, gain: bool) -> str:
     if not unit or unit in {"none", "fraction"} or "%" in printed:
+        return ""
+    # Words of its own: a unit ("5.2 points"), a direction, or a ratio of another quantity.
+    bare = printed.removeprefix("at least ").removeprefix("at most ")
+    if bare.startswith("×") or _WORDS.search(bare):
         return ""
     if unit == "percent":
         return " points" if gain else " %"

@@ -1,0 +1,122 @@
+"""One claim put to the runs: whose numbers answer it, and which numbers cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from repcheck.claims.model import Claim, Claims, Method, Result
+from repcheck.errors import Inapplicable, Missing, Reason
+from repcheck.fact import Evidence
+from repcheck.facts.reruns import Reruns, SeedScores
+from repcheck.runs import SeedKind
+from repcheck.stats.criteria import DEFAULT, Criteria
+from repcheck.stats.decision import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One claim put to the runs: who, on what, measured how."""
+
+    claims: Claims
+    claim: Claim
+    method: Method
+    dataset: str
+    metric: str
+    evidence: Evidence
+    criteria: Criteria = DEFAULT
+
+    @property
+    def sign(self) -> int:
+        """Return +1 where higher is better, -1 where lower is."""
+        return 1 if self.claims.metrics[self.metric].higher_is_better.value else -1
+
+    def fresh(self, method: Method) -> SeedScores:
+        """Return the scores of a method's fresh seeds, or raise `Missing`."""
+        if not has_command(method):
+            would = f"declare `methods.{method.id}.train.command`"
+            raise Missing(Reason.NO_COMMAND, would)
+        reruns = self.evidence.get(Reruns)
+        if not self.dataset and len({run.dataset for run in reruns.runs}) > 1:
+            # Runs on one dataset say nothing of a claim on another.
+            reruns = Reruns(runs=tuple(run for run in reruns.runs if not run.dataset))
+        scores = reruns.of(method.id, self.dataset, self.metric, SeedKind.FRESH)
+        if scores.failed and not scores.values:
+            raise Missing(Reason.COMMAND_FAILED, _why_all_failed(scores))
+        if scores.unfinished and not scores.values:
+            raise Missing(Reason.NOT_OBSERVED, f"finish the runs of `{method.id}`")
+        _in_its_unit(self, reruns)
+        return scores
+
+    def cut_short(self, *methods: Method) -> tuple[str, ...]:
+        """Return in words how many runs of each method were begun and never ended."""
+        lost = {one.id: self.fresh(one).unfinished for one in methods if has_command(one)}
+        return tuple(
+            f"{n} {'run' if n == 1 else 'runs'} of `{name}` {'was' if n == 1 else 'were'} cut short"
+            for name, n in lost.items()
+            if n
+        )
+
+    def sample(self, method: Method) -> Sample:
+        """Return a method's fresh seeds, oriented so that higher is better."""
+        scores = self.fresh(method)
+        values = [self.sign * value for value in scores.values]
+        return Sample.of(values, crashed=len(scores.failed))
+
+    def rows(self, method: Method) -> list[Result]:
+        """Return the reported rows of a method on this dataset and metric."""
+        cell = (method.id, self.metric, self.dataset)
+        return [
+            row
+            for row in self.claims.results
+            if (row.method.get(""), row.metric.get(""), row.dataset.get(self.dataset)) == cell
+        ]
+
+    def row(self, method: Method) -> Result | None:
+        """Return the reported row of a method, where there is exactly one."""
+        rows = [row for row in self.rows(method) if row.at.undeclared]
+        return rows[0] if len(rows) == 1 else None
+
+
+def has_command(method: Method) -> bool:
+    """Return whether a method can be run at all."""
+    return method.train.command.known or method.eval.command.known
+
+
+def _in_its_unit(question: Question, reruns: Reruns) -> None:
+    """Refuse numbers that are plainly in another unit than those of the paper."""
+    claim, name = question.claim, question.metric
+    stated = [leaf.value for leaf in (claim.value, claim.at_least, claim.at_most) if leaf.known]
+    stated += [r.centre.value for r in question.rows(question.method) if r.centre.known]
+    if claim.improvement.known and not claim.relative:
+        stated.append(claim.improvement.value)
+    read = [abs(run.metrics[name]) for run in reruns.runs if name in run.metrics]
+    unit, most = question.claims.metrics[name].unit.get(""), max(map(abs, stated), default=0.0)
+    where = f"the paper's numbers go up to {most:g}; say `read_as` beside `metrics.{name}.from`"
+    if unit in {"percent", "%"} and read and 0 < max(read) < 1 < most:
+        raise Inapplicable(
+            f"every run reads `{name}` below 1 although its unit is percent; {where}"
+        )
+    if unit == "fraction" and read and min(read) > 1 >= most > 0:
+        raise Inapplicable(f"every run reads `{name}` above 1 although it is a fraction; {where}")
+
+
+def _why_all_failed(scores: SeedScores) -> str:
+    first = scores.failed[0]
+    n = len(scores.failed)
+    return f"all {n} runs of `{first.method}` failed; the first: {first.status}, {first.reason}"
+
+
+def unruled(question: Question) -> str | None:
+    """Return what no rule can judge: the runs' last values answer another question than this."""
+    claim, datasets = question.claim, {*question.claim.datasets.get(()), question.dataset} - {""}
+    rows = question.rows(question.method)
+    numbers = (claim.improvement, claim.value, claim.at_least, claim.at_most)
+    if claim.kind == "equivalence" or not any(leaf.known for leaf in numbers):
+        return f"a claim of type `{claim.kind}`"
+    if claim.at_step.known:
+        return "a value at a step (`at_step`); runs report their last value"
+    if len(datasets) > 1:
+        return f"a claim over several datasets ({', '.join(sorted(datasets))})"
+    if rows and not any(row.at.undeclared for row in rows):
+        return "a value at an operating point (`at`)"
+    return None
