@@ -35,7 +35,9 @@ class Guarded(click.Group):
         try:
             return super().invoke(ctx)
         except RepcheckError as problem:
-            click.echo(str(problem), err=True)
+            from repcheck.visible import visible
+
+            click.echo(visible(str(problem)), err=True)
             ctx.exit(problem.exit_code)
         except (KeyboardInterrupt, click.Abort):
             click.echo("interrupted; finished runs are kept, the same command resumes", err=True)

@@ -61,8 +61,14 @@ def _show(waiting: Sequence[RunSpec], planned: int) -> None:
     click.echo(
         f"{len(waiting)} runs of {planned} are to be made, each kind with its seeds:", err=True
     )
+    if stated := waiting[0].env:
+        shown = " ".join(f"{name}={shlex.quote(value)}" for name, value in stated.items())
+        click.echo(f"  all with the variables {_visible(shown)}", err=True)
     for runs in list(kinds.values())[:MOST_SHOWN]:
         said = " && ".join(_visible(shlex.join(argv)) for argv in runs[0].commands)
+        cwds = sorted({cwd for cwd in runs[0].cwds if cwd not in {"", "."}})
+        if cwds:
+            click.echo(f"  in the folder {_visible(', '.join(cwds))}:", err=True)
         click.echo(f"  {len(runs):>4} x  {said.replace(QUOTED_OUT, OUT)}", err=True)
     if len(kinds) > MOST_SHOWN:
         more = len(kinds) - MOST_SHOWN

@@ -16,6 +16,7 @@ from repcheck.claims.model import Claims
 from repcheck.fact import Evidence
 from repcheck.judge import judge
 from repcheck.rule import Judgement, Severity, State
+from repcheck.visible import line
 
 CLEAN, FOUND, INVALID, BROKEN = 0, 1, 4, 70
 MOST_KEYS = 12
@@ -58,9 +59,9 @@ def _said(claims: Claims, findings: Sequence[Judgement]) -> list[str]:
     lines = []
     for finding in findings:
         weight = finding.severity.value if finding.severity else "error"
-        lines.append(f"{finding.where}: {finding.rule} [{weight}] {finding.message}")
+        lines.append(line(f"{finding.where}: {finding.rule} [{weight}] {finding.message}"))
         lines += source.excerpt(finding.where.to_json())
-        lines += [f"  help: {finding.fix}"] if finding.fix else []
+        lines += [f"  help: {line(finding.fix)}"] if finding.fix else []
     return lines
 
 
@@ -89,7 +90,7 @@ def _silence(claims: Claims, *, everything: bool) -> list[str]:
     shown = found.keys if everything else found.keys[:MOST_KEYS]
     for key in shown:
         open_ = key.rules.replace(" RC", ", RC")
-        lines.append(f"  {key.path}: keeps {open_} open; can a rerun fill it? {key.fill}")
+        lines.append(f"  {line(key.path)}: keeps {open_} open; can a rerun fill it? {key.fill}")
     if len(shown) < len(found.keys):
         lines.append(f"  and {len(found.keys) - len(shown)} more: `repcheck lint --all`")
     return lines

@@ -7,13 +7,16 @@ from collections import Counter
 from repcheck.plan import Plan
 from repcheck.runs import RunSpec
 from repcheck.units import print_duration
+from repcheck.visible import line, visible
 
 Cells = tuple[str, ...]
 
 
 def shown(plan: Plan, form: str) -> str:
     """Return the plan as a table, or as JSON lines."""
-    return plan.to_jsonl() if form == "jsonl" else "\n".join(_table(plan)) + "\n"
+    return (
+        plan.to_jsonl() if form == "jsonl" else "".join(f"{visible(row)}\n" for row in _table(plan))
+    )
 
 
 def _table(plan: Plan) -> list[str]:
@@ -28,9 +31,10 @@ def _table(plan: Plan) -> list[str]:
         ]
         lines.append("")
     lines += _sums(plan)
-    lines += [f"left out: {left.run}: {left.detail} ({left.reason})" for left in plan.left_out]
-    lines += [f"not run: {gap.claim}: {gap.would_decide} ({gap.reason})" for gap in plan.not_run]
-    return lines + [f"note: {note}" for note in plan.notes]
+    remarks = [f"left out: {left.run}: {left.detail} ({left.reason})" for left in plan.left_out]
+    remarks += [f"not run: {gap.claim}: {gap.would_decide} ({gap.reason})" for gap in plan.not_run]
+    remarks += [f"note: {note}" for note in plan.notes]
+    return lines + [line(remark) for remark in remarks]
 
 
 def _row(plan: Plan, run: RunSpec) -> Cells:
@@ -38,7 +42,7 @@ def _row(plan: Plan, run: RunSpec) -> Cells:
     state = "done" if run.key in plan.done else "to do"
     cost = plan.cost(run)
     return (
-        run.arm, run.method, run.dataset, str(run.seed), chooser,
+        line(run.arm), line(run.method), line(run.dataset), str(run.seed), chooser,
         "unknown" if cost is None else print_duration(cost), state,
     )  # fmt: skip
 

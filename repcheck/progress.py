@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from repcheck.executor import Event, Kind, Progress, silent
+from repcheck.visible import line
 
 BEAT_S = 60.0
 _SHOWN_TITLES = 2
@@ -44,7 +45,7 @@ class _State:
     def take(self, event: Event) -> None:
         self.last = event
         if event.kind is Kind.STARTED:
-            self.running[event.spec.key] = event.spec.title
+            self.running[event.spec.key] = line(event.spec.title)
         else:
             self.running.pop(event.spec.key, None)
 
@@ -80,6 +81,10 @@ def duration(seconds: float) -> str:
 
 def remark(event: Event) -> str:
     """Return what deserves a line of its own: a failure, a wait, the end of the time."""
+    return line(_remark(event))
+
+
+def _remark(event: Event) -> str:
     if event.kind is Kind.WAITING:
         return f"{event.spec.title}: another repcheck makes this run; waiting for its result"
     if event.kind is Kind.OUT_OF_TIME:

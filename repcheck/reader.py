@@ -13,9 +13,12 @@ import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 SIZE_CAP = 64 * 2**20
 OUT = "{out}"
+DEEPEST = 100
+LARGEST = 1e75  # its fourth power is still a number, so that no statistic overflows
 PICKS = ("last", "max", "min", "mean")
 _BEST = re.compile(r"@(max|min)\s*$")
 _FOUND: dict[str, Read] = {}
@@ -56,10 +59,12 @@ def read(left: Left, text: str, *, scale: float = 1.0) -> float:
         NoMetric: if there is no such finite number, with the reason.
     """
     function, path, what = _choose(text)
-    value = function(left, path, what)
+    value = function(left, path, what) * scale
     if not math.isfinite(value):
         raise NoMetric(f"{text} is {value}, not a finite number")
-    return value * scale
+    if abs(value) > LARGEST:
+        raise NoMetric(f"{text} is {value:g}, too large to be compared with anything")
+    return value
 
 
 def _choose(text: str) -> tuple[Read, str, str]:
@@ -80,7 +85,13 @@ def takes_best(text: str) -> bool:
 
 
 def split_pick(what: str) -> tuple[str, str]:
-    """Split `column@last` into the column and the way to choose among its values."""
+    """Split `column@last` into the column and the way to choose among its values.
+
+    Raises:
+        NoMetric: if the path has more keys than a reader descends.
+    """
+    if what.count(".") > DEEPEST:
+        raise NoMetric(f"more than {DEEPEST} dots in {what[:60]!r}")
     name, at, pick = what.rpartition("@")
     if at and pick.strip() in PICKS:
         return name.strip(), pick.strip()
@@ -101,7 +112,10 @@ def choose(values: Sequence[float], pick: str, what: str) -> float:
     if bad is not None:
         raise NoMetric(f"{what} contains {bad}: its {pick} is not defined")
     if pick == "mean":
-        return math.fsum(values) / len(values)
+        try:
+            return math.fsum(values) / len(values)
+        except OverflowError:
+            return math.inf
     return max(values) if pick == "max" else min(values)
 
 
@@ -134,15 +148,32 @@ def file_text(left: Left, path: str) -> str:
         NoMetric: if there is no such file, with the reason.
     """
     base, parts = _below(left, path)
-    descriptor = _open_below(base, parts, path)
-    about = os.fstat(descriptor)
-    if not stat.S_ISREG(about.st_mode):
+    with regular(_open_below(base, parts, path), path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > SIZE_CAP:
+            raise NoMetric(f"{path} has {size / 2**20:.0f} MiB; at most 64 MiB are read")
+        return file.read(SIZE_CAP).decode("utf-8-sig", errors="replace")
+
+
+def log_file(path: Path) -> IO[bytes]:
+    """Open a log of an ended run for reading; the run may have put anything in its place.
+
+    Raises:
+        NoMetric: if it is gone or no regular file.
+    """
+    return regular(_open_below(path.parent, [path.name], path.name), path.name)
+
+
+def regular(descriptor: int, path: str) -> IO[bytes]:
+    """Return an open descriptor as a file, if it is a regular one.
+
+    Raises:
+        NoMetric: if it is not.
+    """
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise NoMetric(f"{path} is not a regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        if about.st_size > SIZE_CAP:
-            raise NoMetric(f"{path} has {about.st_size / 2**20:.0f} MiB; at most 64 MiB are read")
-        return file.read(SIZE_CAP).decode("utf-8-sig", errors="replace")
+    return os.fdopen(descriptor, "rb")
 
 
 def _below(left: Left, path: str) -> tuple[Path, list[str]]:
@@ -159,10 +190,15 @@ def _below(left: Left, path: str) -> tuple[Path, list[str]]:
 
 
 def _open_below(base: Path, parts: list[str], path: str) -> int:
-    here = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        here = os.open(base, flags)
+    except OSError as error:
+        raise NoMetric(
+            f"{path} cannot be read: the run replaced or removed its own folder ({error.strerror})"
+        ) from None
     try:
         for part in parts[:-1]:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             inner = os.open(part, flags, dir_fd=here)
             os.close(here)
             here = inner

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -240,7 +241,7 @@ class Store:
         folder = self.folder(key)
         records = [record for record in self.records(key) if record.attempt in numbers]
         names = [path.name[8:-5] for path in folder.glob("result.a*.json")]
-        aside = max((int(name) for name in names if name.isdigit()), default=0)
+        aside = max((int(name) for name in names if name.isdecimal()), default=0)
         fresh = [record for record in records if record.attempt > aside]
         for record in fresh:
             if not record.status.infrastructure:
@@ -256,7 +257,8 @@ class Store:
     def keys(self) -> Iterator[str]:
         """Return the keys of all runs that have a folder."""
         for first in sorted((self.root / "runs").glob("??")):
-            yield from sorted(item.name for item in first.iterdir() if len(item.name) == 64)
+            with suppress(OSError):  # a file in place of a folder
+                yield from sorted(item.name for item in first.iterdir() if len(item.name) == 64)
 
     def history(self) -> History:
         """Return what earlier runs cost, median seconds by arm and dataset, and which are done."""
@@ -280,8 +282,13 @@ def clear(folder: Path, *, out: bool = False) -> None:
     """
     for name in ("home", "out")[: 2 if out else 1]:
         path = f"{folder}/{name}"
+        if os.path.islink(folder):  # noqa: PTH114 - a run replaced it; its target is not ours
+            return
         if os.path.isdir(path):  # noqa: PTH112 - a text already
-            shutil.rmtree(path, ignore_errors=True)
+            try:
+                shutil.rmtree(path, ignore_errors=True)
+            except RecursionError:  # folders nested deeper than Python can follow
+                subprocess.run(["rm", "-rf", "--", path], capture_output=True, check=False)
 
 
 def _made(folder: Path) -> bool:
@@ -306,7 +313,7 @@ def _numbers(folder: Path) -> list[int]:
     return sorted(
         int(name[1:-5])
         for name in names
-        if name.startswith("a") and name.endswith(".lock") and name[1:-5].isdigit()
+        if name.startswith("a") and name.endswith(".lock") and name[1:-5].isdecimal()
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from repcheck import discover
 from repcheck import readers as reader_folder
 from repcheck.errors import RepcheckError
 from repcheck.machine import lock, processes
-from repcheck.machine.artifact import Tree, copy, file_sha256
+from repcheck.machine.artifact import Tree, copy
 from repcheck.machine.child import Command, Ended, Limits, free_mb, run, signal_name
 from repcheck.machine.environment import environment, program
 from repcheck.reader import OUT, Left, NoMetric, read
@@ -27,7 +28,8 @@ ISOLATION = "limits"
 COPY = "artifact"
 _TAIL = 16_384
 _NOT_FOUND = (126, 127)  # what sh ends with when it cannot start a command
-_EMPTY = hashlib.sha256().hexdigest()
+_SAID_CAP = 500
+_REPLACED = "the run replaced or removed its own folder in the store; nothing it left is read"
 _MEMORY = ("MemoryError", "OutOfMemoryError", "CUDA out of memory", "Cannot allocate memory")
 _DISK = ("No space left on device", "Disk quota exceeded")
 _WORDS = {
@@ -79,9 +81,13 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
         home.mkdir()
         copy(around.tree, home / COPY)
         visible = environment(home, around.python, spec.env, attempt.marker)
-        with (folder / "stdout.log").open("wb") as out, (folder / "stderr.log").open("wb") as err:
+        made = folder.stat().st_ino
+        # The logs stay open to the end: what a run puts in their place is never followed.
+        with (folder / "stdout.log").open("w+b") as out, (folder / "stderr.log").open("w+b") as err:
             outcome = _commands(spec, folder, visible, (out, err), limits, around.stop)
-        _cap_logs(folder, limits)
+            hashes = [_capped(log, limits) for log in (out, err)]
+        if not _still_there(folder, made):
+            outcome = replace(outcome, status=Status.NO_METRIC, reason=_REPLACED)
         left = Left(out=folder / "out", stdout=folder / "stdout.log", copy=home / COPY)
         metrics: dict[str, float] = {}
         notes: tuple[str, ...] = ()
@@ -89,7 +95,6 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
             outcome, metrics, notes = _read_metrics(spec, left, outcome)
         if outcome.status is Status.DISK:
             clear(folder, out=True)
-        hashes = [_hash(folder / name) for name in ("stdout.log", "stderr.log")]
     return Record(
         key=spec.key,
         attempt=attempt.number,
@@ -114,8 +119,14 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
     )
 
 
-def _hash(path: Path) -> str:
-    return file_sha256(path) if path.stat().st_size else _EMPTY
+def _still_there(folder: Path, made: int) -> bool:
+    """Return whether a run left its attempt's folder in place; if not, an empty one is made."""
+    with suppress(OSError):
+        if folder.lstat().st_ino == made:
+            return True
+        folder.rename(folder.with_name(f"{folder.name}.replaced-{made}"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return False
 
 
 def _now() -> str:
@@ -149,7 +160,7 @@ def _commands(
     for argv, cwd in zip(spec.commands, spec.cwds, strict=True):
         real = tuple(word.replace(OUT, str(folder / "out")) for word in argv)
         where = folder / "home" / COPY / cwd
-        if why := _not_startable(real, where):
+        if why := _not_startable(real, where, cwd):
             return replace(outcome, status=Status.NOT_STARTED, reason=why, exit_code=None)
         left = replace(limits, time_s=max(0.0, limits.time_s - outcome.wall_s))
         command = Command(
@@ -157,18 +168,20 @@ def _commands(
         )
         try:
             ended = run(command, logs, left, stop)
-        except OSError as error:
-            why = f"{real[0]} could not be started: {error.strerror}"
+        except (OSError, ValueError) as error:  # ValueError: a variable named `A=B`
+            why = f"{real[0]} could not be started: {getattr(error, 'strerror', None) or error}"
             return replace(outcome, status=Status.NOT_STARTED, reason=why, exit_code=None)
         if ended.exit_code in _NOT_FOUND and (why := _not_found(real, where, visible)):
             return replace(outcome, status=Status.NOT_STARTED, reason=why, exit_code=None)
-        outcome = _after(outcome, real, ended, folder, limits)
+        outcome = _after(outcome, real, ended, logs[1].fileno(), limits)
         if outcome.status is not Status.OK:
             break
     return outcome
 
 
-def _not_startable(argv: tuple[str, ...], where: Path) -> str:
+def _not_startable(argv: tuple[str, ...], where: Path, cwd: str) -> str:
+    if os.path.normpath(f"/x/{cwd}").split("/")[1] != "x" or cwd.startswith("/"):
+        return f"the folder `{cwd}` that the command starts in leads out of the artifact"
     if not where.is_dir():
         return f"the folder `{where.name}` that the command starts in is not in the artifact"
     if any("\0" in word for word in argv):
@@ -185,10 +198,10 @@ def _not_found(argv: tuple[str, ...], where: Path, visible: Mapping[str, str]) -
 
 
 def _after(
-    before: _Outcome, argv: tuple[str, ...], ended: Ended, folder: Path, limits: Limits
+    before: _Outcome, argv: tuple[str, ...], ended: Ended, stderr: int, limits: Limits
 ) -> _Outcome:
     step = Step(argv=argv, exit_code=ended.exit_code, wall_s=round(ended.wall_s, 6))
-    status, reason = _judge(ended, folder, limits)
+    status, reason = _judge(ended, stderr, limits)
     return _Outcome(
         status=status,
         reason=reason,
@@ -199,41 +212,41 @@ def _after(
     )
 
 
-def _judge(ended: Ended, folder: Path, limits: Limits) -> tuple[Status, str]:
+def _judge(ended: Ended, stderr: int, limits: Limits) -> tuple[Status, str]:
     if ended.stopped:
         status, words = _WORDS[ended.stopped]
         return status, words.format(limits=limits)
     if ended.exit_code == 0:
         return Status.OK, ""
-    last = _last_words(folder / "stderr.log")
+    last = _last_words(stderr)
     named = signal_name(ended.exit_code)
     code = f"was ended by {named}" if named else f"exited with {ended.exit_code}"
     reason = f"the command {code}" + (f": {last}" if last else "")
     if any(text in last for text in _MEMORY):
         return Status.OOM, reason
     # A full disk may leave no room for the words that would say so.
-    if any(text in last for text in _DISK) or free_mb(folder) < max(1.0, limits.disk_floor_mb):
+    if any(text in last for text in _DISK) or free_mb(stderr) < max(1.0, limits.disk_floor_mb):
         return Status.DISK, f"{reason} (the disk is full)"
     if named == "SIGKILL":
         reason += " (not by repcheck: the kernel does this when memory runs out)"
     return Status.NONZERO, reason
 
 
-def _last_words(path: Path) -> str:
-    """Return the last line of a log, capped."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _TAIL))
-        lines = file.read(_TAIL).decode("utf-8", errors="replace").split("\n")
+def _last_words(log: int) -> str:
+    """Return the last line of an open log, capped."""
+    text = os.pread(log, _TAIL, max(0, os.fstat(log).st_size - _TAIL))
+    lines = text.decode("utf-8", errors="replace").split("\n")
     found = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return "".join(letter for letter in found if letter.isprintable())[:300]
 
 
-def _cap_logs(folder: Path, limits: Limits) -> None:
-    for name in ("stdout.log", "stderr.log"):
-        path, cap = folder / name, int(limits.log_mb * 2**20)
-        if path.stat().st_size > cap:
-            os.truncate(path, cap)
+def _capped(log: IO[bytes], limits: Limits) -> str:
+    """Cut an ended run's log to its cap and return its hash."""
+    cap = int(limits.log_mb * 2**20)
+    if os.fstat(log.fileno()).st_size > cap:
+        log.truncate(cap)
+    log.seek(0)
+    return hashlib.file_digest(log, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def _how(spec: RunSpec) -> dict[str, str]:
@@ -263,7 +276,9 @@ def read_all(
         try:
             metrics[name] = read(left, text, scale=scale)
         except NoMetric as error:
-            (notes if name in spec.optional else missing).append(f"{name}: {error}")
+            # Keys and headers that a run wrote: a record stays small whatever they are.
+            said = f"{name}: {str(error)[:_SAID_CAP]}"
+            (notes if name in spec.optional else missing).append(said)
             continue
         if scale == 100.0 and abs(metrics[name]) > 100.0:
             notes.append(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from repcheck.errors import RepcheckError
+from repcheck.visible import line
 from repcheck.where import Where
 
 
@@ -20,7 +21,7 @@ class Problem:
     def __str__(self) -> str:
         key = f"{self.place.path}: " if self.place.path else ""
         hint = f"; {self.hint}" if self.hint else ""
-        return f"{self.place}: {key}{self.what}{hint}"
+        return line(f"{self.place}: {key}{self.what}{hint}")
 
 
 class ClaimsError(RepcheckError):

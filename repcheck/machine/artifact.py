@@ -7,6 +7,7 @@ tree are not copied, and said so.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -22,12 +23,14 @@ from repcheck.errors import RepcheckError, UsageError
 
 SIZE_CAP = 2**30
 COUNT_CAP = 20_000
+DEPTH_CAP = 100
 CONTENT_CAP = 64 * 2**20
 _CACHES = frozenset({
     "__pycache__", ".git", ".hg", ".svn", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox",
     ".nox", ".hypothesis", ".ipynb_checkpoints", ".cache", "repcheck-out",
 })  # fmt: skip
 _ENVIRONMENTS = frozenset({".venv", "venv", "node_modules"})
+_CHANGED = "changed after it was planned, perhaps by a run; run again"
 _CLAIMS = re.compile(rb"^repcheck\s*:\s*\d", re.MULTILINE)
 
 
@@ -66,6 +69,8 @@ def scan(root: Path, *, exclude: tuple[Path, ...] = (), size_cap: int = SIZE_CAP
     """
     if not root.is_dir():
         raise UsageError(f"{root}: the artifact's root is not a folder; mend `artifact.root`")
+    if root.resolve() == Path(root.resolve().anchor):
+        raise UsageError(f"{root}: the artifact's root is the whole disk; mend `artifact.root`")
     walk = _Walk(root, frozenset(path.absolute() for path in exclude), size_cap)
     try:
         entries = tuple(sorted(walk.entries(""), key=lambda entry: entry.path))
@@ -93,6 +98,10 @@ class _Walk:
         self.size = self.count = 0
 
     def entries(self, below: str) -> Iterator[Entry]:
+        if below.count("/") >= DEPTH_CAP:
+            raise RepcheckError(
+                f"{self.root}: folders are nested deeper than {DEPTH_CAP} (at {below[:80]}...)"
+            )
         with os.scandir(self.root / below) as items:
             children = sorted(items, key=lambda item: item.name)
         for item in children:
@@ -143,7 +152,14 @@ def _is_claims_file(path: Path) -> bool:
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
+    # Not blocking, and nothing is read of an empty file: /proc/kmsg has size 0 and never ends.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if not about.st_size:
+            return hashlib.sha256().hexdigest()
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -154,7 +170,8 @@ def fingerprint(path: Path) -> str:
     except OSError:
         return "absent"
     if stat.S_ISREG(about.st_mode) and about.st_size <= CONTENT_CAP:
-        return file_sha256(path)
+        with suppress(OSError):
+            return file_sha256(path)
     return f"{about.st_size}:{about.st_mtime_ns}"
 
 
@@ -169,7 +186,9 @@ def copy(tree: Tree, target: Path) -> None:
         elif entry.kind == "link":
             os.symlink(entry.content, there)  # noqa: PTH211
         else:
-            _copy_file(f"{root}/{entry.path}", there, 0o755 if entry.executable else 0o644)
+            mode = 0o755 if entry.executable else 0o644
+            if _copy_file(f"{root}/{entry.path}", there, mode) != entry.content:
+                raise RepcheckError(f"{root}/{entry.path}: {_CHANGED}")
     for path in tree.environments:
         (target / path).symlink_to((tree.root / path).resolve())
     for path in tree.outside:
@@ -178,13 +197,16 @@ def copy(tree: Tree, target: Path) -> None:
             (target / path).symlink_to(os.readlink(tree.root / path))  # noqa: PTH115
 
 
-def _copy_file(source: str, target: str, mode: int) -> None:
+def _copy_file(source: str, target: str, mode: int) -> str:
+    """Copy one file and return the hash of what was copied."""
+    whole = hashlib.sha256()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    taken = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    taken = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         given = os.open(target, flags, mode)
         try:
             while content := os.read(taken, 2**20):
+                whole.update(content)
                 view = memoryview(content)
                 while view:
                     view = view[os.write(given, view) :]
@@ -192,6 +214,7 @@ def _copy_file(source: str, target: str, mode: int) -> None:
             os.close(given)
     finally:
         os.close(taken)
+    return whole.hexdigest()
 
 
 def snapshot(tree: Tree, folder: Path) -> Tree:

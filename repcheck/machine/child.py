@@ -159,7 +159,7 @@ class _Watch:
             return "flood"
         if now >= self.disk_at:
             self.disk_at = now + _DISK_EVERY_S
-            if free_mb(Path(self.logs[0].name)) < self.limits.disk_floor_mb:
+            if free_mb(self.logs[0].fileno()) < self.limits.disk_floor_mb:
                 return "disk"
         return ""
 
@@ -168,8 +168,8 @@ class _Watch:
         return any(os.fstat(log.fileno()).st_size > cap for log in self.logs)
 
 
-def free_mb(path: Path) -> float:
-    """Return the free space of the file system that holds a path, in MiB."""
+def free_mb(path: Path | int) -> float:
+    """Return the free space of the file system that holds a path or an open file, in MiB."""
     return shutil.disk_usage(path).free / 2**20
 
 

@@ -77,10 +77,10 @@ def alive(path: Path) -> bool:
     On the same machine since the same boot its process is asked for; elsewhere the heartbeat
     counts, against the clock of the file system and not of this machine.
     """
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, TypeError, OverflowError, RecursionError):
         if path.stat().st_mtime == 0:
             return False
-        content = json.loads(path.read_bytes()[:_READ_CAP])
+        content = json.loads(_read(path))
         if isinstance(content, dict) and content.get("host") == _here()["host"]:
             if content.get("boot") != _here()["boot"]:
                 return False
@@ -90,6 +90,15 @@ def alive(path: Path) -> bool:
         return _now(path.parent) - path.stat().st_mtime < LEASE_S
     except FileNotFoundError:
         return False
+
+
+def _read(path: Path) -> bytes:
+    # A run could have put a named pipe there, which must not hang us.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _READ_CAP)
+    finally:
+        os.close(descriptor)
 
 
 def _now(folder: Path) -> float:

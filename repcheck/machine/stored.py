@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from repcheck.reader import LARGEST
 from repcheck.record import RECORD_SCHEMA, Record
 from repcheck.runs import RunSpec
 
@@ -65,7 +66,7 @@ def _specs() -> TypeAdapter[RunSpec]:
 
 
 def record(path: Path) -> Record | None:
-    """Return a stored record, or None if it is absent, torn or of a newer schema."""
+    """Return a stored record, or None: absent, torn, not finite or of a newer schema."""
     text = content(path)
     if text is None:
         return None
@@ -73,7 +74,9 @@ def record(path: Path) -> Record | None:
         found = _records().validate_json(text)
     except ValidationError:
         return None
-    return found if found.schema <= RECORD_SCHEMA else None
+    numbers = (found.wall_s, found.cpu_s, found.peak_rss_mb, *found.metrics.values())
+    possible = all(abs(number) <= LARGEST for number in numbers)  # false for nan too
+    return found if found.schema <= RECORD_SCHEMA and possible else None
 
 
 def spec(path: Path) -> RunSpec | None:
@@ -95,5 +98,5 @@ def planned_runs(path: Path) -> tuple[RunSpec, ...] | None:
     try:
         lines = [json.loads(line) for line in text.splitlines()]
         return tuple(_specs().validate_python(line["run"]) for line in lines if "run" in line)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None

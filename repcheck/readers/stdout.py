@@ -12,12 +12,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from repcheck.reader import Left, NoMetric, number, reader
+from repcheck.reader import Left, NoMetric, log_file, number, reader
 
 TEXT_CAP = 8 * 2**20
 LINE_CAP = 10_000
 WORK_BOUND = 1e8
 PATIENCE_S = 10.0
+MOST_CHOICES = 20
 _CODE = """
 import re, sys
 pattern = re.compile(sys.argv[1])
@@ -51,7 +52,7 @@ def _pattern(what: str) -> re.Pattern[str]:
 
 
 def _tail(path: Path) -> str:
-    with path.open("rb") as file:
+    with log_file(path) as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - TEXT_CAP))
         # A progress bar rewrites its line with \r; each state counts as a line.
@@ -63,7 +64,12 @@ def _cheap(what: str, lines: Sequence[str]) -> bool:
     if re.search(r"\)[*+{]", bare):
         return False
     repeats = len(re.findall(r"[*+]|\{\d*,\d*\}", bare))
-    return sum(float(len(line) + 1) ** (1 + repeats) for line in lines) <= WORK_BOUND
+    # Every `a?` and every `a|b` is a choice, and choices in a row are tried in all combinations.
+    choices = bare.count("|") + len(re.findall(r"(?<![(*+?}])\?", bare))
+    if repeats + choices > MOST_CHOICES:
+        return False
+    work = sum(float(len(line) + 1) ** (1 + repeats) for line in lines)
+    return work * 2.0**choices <= WORK_BOUND
 
 
 def _search(pattern: re.Pattern[str], lines: Sequence[str]) -> str | None:

@@ -7,26 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-# Controls, line and paragraph separators, bidirectional overrides and isolates, zero-width
-# spaces, tags, lone surrogates. Zero-width (non-)joiners stay: some scripts spell names with them.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
-    "\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
-_SPACES = re.compile(r"\s+")
+from repcheck.visible import line as line
+from repcheck.visible import visible as visible
+
 _UNSAFE_IN_ID = re.compile(r"[^A-Za-z0-9_.-]+")
-
-
-def visible(text: str) -> str:
-    """Return text in which control and bidirectional characters are spelt out: `⟨U+202E⟩`."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
-
-
-def line(text: object) -> str:
-    """Return text on one line, everything in it visible."""
-    return visible(_SPACES.sub(" ", str(text)).strip())
 
 
 def short(text: object, most: int) -> str:
