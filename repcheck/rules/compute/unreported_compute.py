@@ -40,7 +40,6 @@ from repcheck.rule import (
     Cleared,
     Flagged,
     Kind,
-    NotApplicable,
     Outcome,
     Severity,
     Undetermined,
@@ -66,9 +65,14 @@ def check(
         return found
     measured = list(_measured(comparison, costs, work))
     if not measured:
-        costs.forward(comparison.method)
-        costs.forward(comparison.baseline)
-        return NotApplicable(message="the forward FLOPs are asked for elsewhere (RC104, RC506)")
+        both = (costs.forward(comparison.method), costs.forward(comparison.baseline))
+        key = comparison.method.train_cost.train_flops.place.path
+        return Undetermined(
+            message="the forward FLOPs are judged by RC104 and RC506; what training costs is open",
+            reason=Reason.UNDECLARED_KEY,
+            would_decide=f"declare `{key}` for both",
+            seen=tuple(cost.quantity for cost in both),
+        )
     answers = [_answer(comparison, costs, one, band, matched) for one in measured]
     for kind in (Flagged, Undetermined):
         if chosen := [answer for answer in answers if isinstance(answer, kind)]:
