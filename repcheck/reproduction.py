@@ -195,16 +195,20 @@ def _baseline_sample(question: Question, baseline: Method) -> tuple[Sample, tupl
             raise
         if not (row.mean.known and row.std.known and row.n.known and row.n.value >= 2):
             raise
-    summary = _published(row)
+    summary, assumed = _published(row)
     said = f"`{baseline.id}` was not rerun: its published mean, std and n stand in for it"
     oriented = replace(summary, mean=question.sign * summary.mean)
-    return Sample(finished=oriented, published=True), (said,)
+    return Sample(finished=oriented, published=True), (said, *assumed)
 
 
-def _published(row: Result) -> Summary:
+def _published(row: Result) -> tuple[Summary, tuple[str, ...]]:
+    """Return a row's mean, spread and n, and what had to be assumed of them."""
     n = row.n.value if row.n.known else None
     spread = row.std.value if row.std.known else None
-    return Summary.published(row.centre.value, spread, n, kind=row.std_kind.get("sample"))
+    summary = Summary.published(row.centre.value, spread, n, kind=row.std_kind.get("sample"))
+    if spread is not None and row.std_kind.undeclared:
+        return summary, ("the kind of the published spread is not stated: taken as a sample std",)
+    return summary, ()
 
 
 def _pairs(question: Question, baseline: Method, *, published: bool) -> Summary | None:
@@ -260,9 +264,8 @@ def _reported(question: Question) -> tuple[Summary, tuple[str, ...]]:
     if row is None or not row.centre.known or row.centre.value != value:
         return Summary(mean=value, sd=None, n=1), ("the paper's n is not stated: taken as 1",)
     caveats: tuple[str, ...] = () if row.n.known else ("the paper's n is not stated: taken as 1",)
-    if row.std.known and row.std_kind.undeclared:
-        caveats += ("the kind of the paper's spread is not stated: taken as a sample std",)
-    return _published(row), caveats
+    summary, assumed = _published(row)
+    return summary, caveats + assumed
 
 
 def _threshold(question: Question, stated: Stated[float]) -> Reproduction:

@@ -28,6 +28,7 @@ methods:
   ours: {{role: proposed, train: {{command: "python t.py --seed {{seed}} --out {{out}}"}}{ours}}}
   base: {{role: baseline, train: {{command: "python t.py --seed {{seed}} --out {{out}}"}}{base}}}
   copied: {{role: baseline}}
+  vague: {{role: baseline}}
 metrics:
   accuracy: {{higher_is_better: true, unit: percent, from: "{{out}}/m.json:accuracy"}}
   error: {{higher_is_better: false, unit: percent, from: "{{out}}/m.json:error"}}
@@ -35,6 +36,7 @@ results:
   - {{method: ours, metric: accuracy, mean: 92.9, std: 0.5, std_kind: sample, n: 5}}
   - {{method: base, metric: accuracy, mean: 87.9, std: 0.6, n: 5}}
   - {{method: copied, metric: accuracy, mean: 87.9, std: 0.6, n: 5, std_kind: sample}}
+  - {{method: vague, metric: accuracy, mean: 87.9, std: 0.6, n: 5}}
 claims:
   - {{id: C1, text: "It is better.", method: ours, metric: {metric or "accuracy"}, {claim}}}
 """,
@@ -117,6 +119,15 @@ def test_a_baseline_without_a_command_stands_by_its_published_summary() -> None:
     assert found.verdict == "reproduced"
     assert "baseline-as-published" in found.detail
     assert any("was not rerun" in caveat for caveat in found.caveats)
+
+
+@pytest.mark.parametrize(("baseline", "assumed"), [("copied", False), ("vague", True)])
+def test_a_published_spread_of_unstated_kind_is_said_to_be_assumed(
+    baseline: str, assumed: bool
+) -> None:
+    found = verdict(claims(f"baselines: [{baseline}], improvement: 5.0"), runs(ours=GOOD))
+    assert found.verdict == "reproduced"
+    assert any("kind of the published spread" in one for one in found.caveats) is assumed
 
 
 def test_a_baseline_without_command_and_summary_leaves_the_claim_not_run() -> None:
