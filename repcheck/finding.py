@@ -10,8 +10,9 @@ from typing import Any
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Dataset, Method, Metric
 from repcheck.claims.stated import ArtifactSide, Section, Stated
+from repcheck.errors import Reason
 from repcheck.fact import Level, Quantity
-from repcheck.rule import Flagged, Kind, NotApplicable, Seen, Severity
+from repcheck.rule import Flagged, Kind, NotApplicable, Seen, Severity, Undetermined
 from repcheck.units import NotANumber, read_number
 from repcheck.where import Where
 
@@ -39,6 +40,16 @@ def conservative(message: str, seen: Seen, at: Where) -> Flagged:
         seen=seen,
         at=at,
         fix="Nothing to mend: the difference favours the baseline.",
+    )
+
+
+def maybe_macs(words: str, method: Method, seen: Seen) -> Undetermined:
+    """Return that a ratio near two may be MACs beside FLOPs, which is never a finding."""
+    return Undetermined(
+        message=f"{words}: the unit looks like MACs in one of the two",
+        reason=Reason.CONFLICTING_EVIDENCE,
+        would_decide=f"declare `{method.model.flops_convention.path}` and the baseline's",
+        seen=seen,
     )
 
 

@@ -28,9 +28,8 @@ parameters only.
 from __future__ import annotations
 
 from repcheck.claims.comparison import Comparison
-from repcheck.errors import Reason
 from repcheck.facts.costs import Costs
-from repcheck.finding import contribution, mismatches, times
+from repcheck.finding import contribution, maybe_macs, mismatches, times
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -38,7 +37,6 @@ from repcheck.rule import (
     Kind,
     NotApplicable,
     Severity,
-    Undetermined,
     rule,
 )  # fmt: skip
 
@@ -67,12 +65,7 @@ def check(
     if ratio <= minor:
         return Cleared(message=words, seen=seen, limit=f"would have seen {times(minor)}")
     if mine.looks_like_macs(other):
-        return Undetermined(
-            message=f"{words}: the unit looks like MACs in one of the two",
-            reason=Reason.CONFLICTING_EVIDENCE,
-            would_decide=f"declare `{ours.model.flops_convention.path}` and the baseline's",
-            seen=seen,
-        )
+        return maybe_macs(words, ours, seen)
     if (costs.tabled(ours) and costs.tabled(theirs)) or (mine.disclosed and other.disclosed):
         return Cleared(message=f"{words}, and the paper reports it", seen=seen, limit="reported")
     if exempt := contribution(comparison, "resampling", "model.flops", "model.input_shape"):

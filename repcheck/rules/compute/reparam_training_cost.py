@@ -26,9 +26,8 @@ from __future__ import annotations
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Method
-from repcheck.errors import Reason
 from repcheck.facts.costs import Cost, Costs
-from repcheck.finding import contribution, mismatches, times
+from repcheck.finding import contribution, maybe_macs, mismatches, times
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -36,7 +35,6 @@ from repcheck.rule import (
     Kind,
     NotApplicable,
     Severity,
-    Undetermined,
     rule,
 )  # fmt: skip
 
@@ -54,12 +52,7 @@ def check(comparison: Comparison, costs: Costs, *, band: float = 1.25) -> Answer
     if ratio <= band:
         return Cleared(message=words, seen=seen, limit=f"would have seen {times(band)}")
     if mine.looks_like_macs(other):
-        return Undetermined(
-            message=f"{words}: the unit looks like MACs in one of the two",
-            reason=Reason.CONFLICTING_EVIDENCE,
-            would_decide=f"declare `{ours.model.flops_convention.path}` and the baseline's",
-            seen=seen,
-        )
+        return maybe_macs(words, ours, seen)
     if _reported(ours, mine, costs):
         return Cleared(message=f"{words}, and the paper reports it", seen=seen, limit="reported")
     if exempt := contribution(comparison, "train_cost", "model.train_flops_per_sample"):

@@ -34,7 +34,7 @@ from repcheck.claims.model import Method
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.facts.costs import Cost, Costs
 from repcheck.facts.work import Work, more_samples
-from repcheck.finding import contribution, mismatches, times
+from repcheck.finding import contribution, maybe_macs, mismatches, times
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -89,12 +89,7 @@ def _answer(
     if ratio <= band:
         return Cleared(message=words, seen=seen, limit=f"would have seen {times(band)}")
     if mine.looks_like_macs(other):
-        return Undetermined(
-            message=f"{words}: the unit looks like MACs in one of the two",
-            reason=Reason.CONFLICTING_EVIDENCE,
-            would_decide=f"declare `{comparison.method.model.flops_convention.path}` of both",
-            seen=seen,
-        )
+        return maybe_macs(words, comparison.method, seen)
     if rival := _of_same_cost(comparison, costs, matched):
         return Cleared(message=f"{words}, and `{rival}` costs as much", seen=seen, limit="reported")
     if exempt := contribution(comparison, "model.flops", "model.params", "train_cost"):
