@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from repcheck.observation import Observation
+
 
 class Status(StrEnum):
     """How a run ended. A failed run is a result too: kept, counted, never retried in silence."""
@@ -73,7 +75,7 @@ class Run:
 
     `metrics` are in each metric's own unit; `reason` says in words why a status is not `ok`;
     `attempts` counts every start of this run, this one included; `notes` are remarks on how the
-    metrics were read.
+    metrics were read. `observation` is what a probe saw of it, if one was in it.
     """
 
     key: str
@@ -101,6 +103,7 @@ class Run:
     isolation: str = ""
     python: str = ""
     origin: str = "rerun"
+    observation: Observation | None = None
 
 
 Runs = tuple[Run, ...]

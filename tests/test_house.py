@@ -78,8 +78,29 @@ def test_only_the_judge_catches_everything() -> None:
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"})
     ]
-    # cli.py turns a bug into exit code 70; everything else falls through to it.
-    assert sorted(broad) == ["repcheck/cli.py", "repcheck/judge.py"]
+    # cli.py turns a bug into exit code 70; everything else falls through to it. What runs inside
+    # an artifact's Python must never raise into it.
+    outside = [path for path in broad if not path.startswith("repcheck/inside/")]
+    assert sorted(outside) == ["repcheck/cli.py", "repcheck/judge.py"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "repcheck" / "inside").rglob("*.py")),
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_what_runs_inside_is_python_3_8_and_imports_nothing_of_ours(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
+    names = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        )
+    }
+    assert names <= set(sys.stdlib_module_names) | {"_repcheck_inside"}
 
 
 @pytest.mark.parametrize(

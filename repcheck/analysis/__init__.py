@@ -1,0 +1,1 @@
+"""From the record of one run to an observation: read, count, compare."""

@@ -1,0 +1,125 @@
+"""What the probe saw of each method, over all its runs as declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median_low
+from typing import ClassVar, Self
+
+from repcheck.claims.model import Method
+from repcheck.errors import Missing, Reason
+from repcheck.fact import Evidence, Fact, Level, Quantity
+from repcheck.observation import Observation, Training
+from repcheck.runs import Run, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """One method's finished runs that a probe saw, in the plan's order; never empty."""
+
+    method: str
+    runs: tuple[Run, ...]
+
+    def observations(self) -> Iterator[tuple[Run, Observation]]:
+        """Yield each run with what was seen of it."""
+        for run in self.runs:
+            if run.observation is not None:
+                yield run, run.observation
+
+    def trainings(self) -> list[tuple[Run, Training]]:
+        """Return the runs whose training was seen whole.
+
+        Raises:
+            Missing: if there is none, with the gap that explains it.
+        """
+        found, why = [], ""
+        for run, seen in self.observations():
+            gap = seen.gap("process", "training")
+            if gap is not None:
+                why = why or gap.why
+            elif seen.training is not None:
+                found.append((run, seen.training))
+        if not found:
+            raise Missing(
+                Reason.NOT_OBSERVED,
+                f"the training of `{self.method}` was not seen: {why or 'no optimizer step was'}",
+            )
+        return found
+
+    def typical(
+        self, get: Callable[[Training], float | None], what: str
+    ) -> tuple[float, Run, tuple[float, ...]]:
+        """Return the middle value over the runs, the run it is of, and all values.
+
+        Raises:
+            Missing: if no run's training was seen, or none tells this.
+        """
+        values = [(get(training), run) for run, training in self.trainings()]
+        known = [(value, run) for value, run in values if value is not None]
+        if not known:
+            raise Missing(Reason.NOT_OBSERVED, f"{what} of `{self.method}` could not be seen")
+        middle = median_low(value for value, _ in known)
+        run = next(run for value, run in known if value == middle)
+        return middle, run, tuple(value for value, _ in known)
+
+    def quantity(self, name: str, value: float | int | str, unit: str, run: Run) -> Quantity:
+        """Return a value as evidence that points to its run and record."""
+        return Quantity(
+            name=f"{self.method}.{name}",
+            value=value,
+            unit=unit,
+            level=Level.OBSERVED,
+            source=source_of(run),
+        )
+
+
+def source_of(run: Run) -> str:
+    """Return where a run's record is: its key and its folder in the store."""
+    return f"run {run.key[:12]} ({run.directory}/probe)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed(Fact):
+    """Every run that the probe saw, by method."""
+
+    label: ClassVar[str] = "what the probe saw"
+    runs: tuple[Run, ...]
+
+    @classmethod
+    def draw(cls, evidence: Evidence) -> Self:
+        """Take the runs that ended well; nothing rerun is a fact that nobody has."""
+        if not evidence.runs:
+            raise Missing(Reason.NOT_OBSERVED, "rerun it with `repcheck check`")
+        return cls(runs=evidence.runs)
+
+    def of(self, method: Method, dataset: str = "") -> Sight:
+        """Return what was seen of a method's declared arm (an empty dataset matches any).
+
+        Raises:
+            Missing: if none of its runs was seen, with the reason.
+        """
+        mine = [
+            run
+            for run in self.runs
+            if run.arm_kind == "declared"
+            and run.method == method.id
+            and (not dataset or run.dataset in {"", dataset})
+        ]
+        ended = [run for run in mine if run.status is Status.OK]
+        seen = [run for run in ended if run.observation is not None and run.observation.seen]
+        if not seen:
+            raise Missing(Reason.NOT_OBSERVED, _why(method.id, mine, ended))
+        return Sight(method=method.id, runs=tuple(seen))
+
+
+def _why(method: str, mine: list[Run], ended: list[Run]) -> str:
+    if not mine:
+        return f"rerun `{method}` with `repcheck check`"
+    if not ended:
+        return f"no run of `{method}` ended well: {mine[0].reason or mine[0].status}"
+    for run in ended:
+        gap = run.observation.gap() if run.observation else None
+        if gap is not None:
+            return f"the probe did not see the runs of `{method}`: {gap.why}"
+    return f"the runs of `{method}` were made without a probe: `repcheck check --rerun all`"

@@ -1,0 +1,1 @@
+"""The environment that puts the probe in front of an artifact's Python, and reads it back."""
