@@ -1,7 +1,17 @@
 """report.json: everything that was found, as plain data; the pages are made from it alone.
 
 The contract for every consumer, versioned by `SCHEMA`. Nothing a person sees in the HTML page is
-missing here.
+missing here. What a probe saw stands in five places::
+
+    methods[].observed  [{key, declared, observed, state, ratio, level, source, why}]
+                        state is same, differs, unit, unseen or undeclared
+    methods[].budget    {steps, samples, epochs}: each {name, value, unit, level, source, declared}
+                        or {value: null, reason}
+    methods[].traces    {lr: [{run, seed, dataset, step, samples, value, first, peak, last,
+                        low_share}], loss: [{..., first, last, not_finite}]} or {}
+    runs[].budget       {steps, samples, epochs, unseen_cpu_share}; null is "not known"; or {}
+    runs[].observed     {seen, gaps, evaluations, more_evaluations, seeds, loads, network,
+                        hashed_share}; null if no probe was there
 """
 
 from __future__ import annotations
@@ -14,21 +24,21 @@ from typing import Any
 
 from repcheck import __version__
 from repcheck.claims.costs import undeclared
-from repcheck.claims.model import Claims, Method, Result
-from repcheck.errors import Inapplicable, Missing, Reason
-from repcheck.fact import Evidence, Quantity
-from repcheck.facts.work import Unit, Work
+from repcheck.claims.model import Claims, Result
+from repcheck.errors import Reason
+from repcheck.fact import Evidence
 from repcheck.fairness import TO_COME, Fairness
 from repcheck.plan import Plan
+from repcheck.report_methods import methods, quantity
+from repcheck.report_runs import runs
 from repcheck.reproduction import Reproduction
 from repcheck.rule import Judgement, Rule, State
-from repcheck.runs import Run, Runs, SeedKind
+from repcheck.runs import Runs, SeedKind
 from repcheck.tricks import TRICKS, Trick
 from repcheck.verdict import ClaimVerdict, Conclusion
 
 SCHEMA = 1
 MOST_RESULTS = 200
-UNITS: tuple[Unit, ...] = ("steps", "samples", "epochs")
 _WORST_FIRST = (
     State.FLAGGED,
     State.ERROR,
@@ -68,7 +78,6 @@ def build(found: Found, made: Circumstances) -> Json:
     """Return the report as plain JSON data."""
     claims, conclusion = found.claims, found.conclusion
     judgements = _gathered(found.judgements)
-    work = Evidence(claims=claims).get(Work)
     return {
         "repcheck": {"version": __version__, "schema": SCHEMA},
         "paper": _paper(claims),
@@ -94,8 +103,8 @@ def build(found: Found, made: Circumstances) -> Json:
         "judgements": [_judgement(j) for j in judgements],
         "rules": {code: _rule(found.rules[code]) for code in sorted({j.rule for j in judgements})},
         "arms": _arms(found.plan),
-        "runs": [_run(run) for run in found.runs],
-        "methods": [_method(work, method) for method in claims.methods.values()],
+        "runs": runs(found.runs),
+        "methods": methods(Evidence(claims=claims, runs=found.runs)),
         "results": [_result(row) for row in claims.results[:MOST_RESULTS]],
         "coverage": _coverage(claims, found.judgements),
         "plan": _plan(found.plan, found.runs),
@@ -184,17 +193,6 @@ def _fairness(found: Fairness) -> Json:
     }
 
 
-def quantity(measured: Quantity) -> Json:
-    """Return a quantity as the report carries it."""
-    return {
-        "name": measured.name,
-        "value": measured.value,
-        "unit": measured.unit,
-        "level": measured.level.value,
-        "source": measured.source,
-    }
-
-
 def _judgement(judgement: Judgement) -> Json:
     return {
         "rule": judgement.rule,
@@ -230,56 +228,6 @@ def _rule(rule: Rule) -> Json:
         "fix": rule.section("How to fix"),
         "source": rule.section("Source"),
     }
-
-
-def _run(run: Run) -> Json:
-    return {
-        "key": run.key,
-        "arm": run.arm,
-        "arm_kind": run.arm_kind,
-        "method": run.method,
-        "dataset": run.dataset,
-        "seed": run.seed,
-        "seed_kind": run.seed_kind.value,
-        "status": run.status.value,
-        "reason": run.reason,
-        "metrics": dict(run.metrics),
-        "wall_s": round(run.wall_s, 3),
-        "peak_rss_mb": round(run.peak_rss_mb, 1),
-        "budget": {},
-        "directory": run.directory,
-        "attempts": run.attempts,
-        "command": " && ".join(" ".join(argv) for argv in run.commands),
-        "exit_code": run.exit_code,
-        "stdout_sha256": run.stdout_sha256,
-        "machine": run.machine,
-    }
-
-
-def _method(work: Work, method: Method) -> Json:
-    return {
-        "id": method.id,
-        "role": method.role.get("baseline") if method.role.known else "undeclared",
-        "declared": [
-            {"key": key, "value": str(leaf), "where": leaf.disclosure.where}
-            for key, leaf in method.written()
-            if key != "extends"
-        ],
-        "budget": _budget(work, method),
-    }
-
-
-def _budget(work: Work, method: Method) -> Json:
-    seen = work.of(method)
-    found: Json = {}
-    for unit in UNITS:
-        try:
-            found[unit] = quantity(seen.quantity(unit))
-        except Missing as missing:
-            found[unit] = {"value": None, "reason": missing.would_decide}
-        except Inapplicable as nothing:
-            found[unit] = {"value": None, "reason": str(nothing)}
-    return found
 
 
 def _result(row: Result) -> Json:

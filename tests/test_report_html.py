@@ -15,7 +15,7 @@ from repcheck.reporter import named
 from repcheck.tricks import TRICKS
 from tests.sample_report import large, sample
 
-VOID = {"meta", "br", "link", "hr", "img", "input"}
+VOID = {"wbr", "meta", "br", "link", "hr", "img", "input"}
 
 
 class Page(HTMLParser):
@@ -222,8 +222,8 @@ def test_every_seed_is_drawn_and_told_apart(shown):
 
 
 def test_methods_stand_beside_each_other_and_missing_is_undeclared(shown):
-    table = shown.html.split('<table class="matrix">')[1].split("</table>")[0]
-    assert 'train.length <b title="the methods differ">≠</b>' in table
+    table = shown.html.split('<table class="matrix beside"')[1].split("</table>")[0]
+    assert 'train.<wbr>length <b title="the methods differ">≠</b>' in table
     assert '<span class="mu">undeclared</span>' in table
     assert "36,000" in table
 
@@ -235,7 +235,10 @@ def test_provenance_names_what_was_not_rerun_and_how_to_repeat_it(shown):
 
 
 def test_drawings_have_no_view_box_and_places_in_percent(shown):
-    assert "viewbox" not in shown.html.lower()
+    stretched = [a for a in shown.all("svg") if "viewbox" in a]
+    assert len(stretched) == 2  # only curves, whose lines keep their width and hold no text
+    assert all(a["preserveaspectratio"] == "none" for a in stretched)
+    assert not [tags for tag, _, tags in shown.tags if tag == "text" and tags.count("svg") > 1]
     for attrs in shown.all("circle"):
         assert attrs["cx"].endswith("%") or attrs["cx"] == "6"
     rows = [a for a in shown.all("svg") if str(a.get("class", "")).startswith("plot")]
@@ -249,8 +252,9 @@ def test_no_drawing_holds_a_link_or_claims_to_be_an_image(shown):
 
 
 def test_tables_that_become_grids_keep_their_roles(shown):
+    starts = ('<table class="forest" role="table">', '<table class="matrix beside" role="table"')
+    table = "".join(shown.html.split(start)[1].split("</table>")[0] for start in starts)
     for tag, role in (("tr", "row"), ("td", "cell"), ("tbody", "rowgroup")):
-        table = shown.html.split('<table class="forest" role="table">')[1].split("</table>")[0]
         assert re.findall(rf"<{tag}\b", table)
         assert not re.findall(rf"<{tag}(?![^>]*role=\"{role}\")[ >]", table)
 
@@ -264,7 +268,7 @@ def test_on_a_phone_plots_keep_a_width_and_intervals_one_line():
 
 def test_legends_show_the_mark_and_never_name_a_colour(shown):
     legends = [words for words in shown.html.split('<svg class="key')[1:]]
-    assert len(legends) == 4 + 3
+    assert len(legends) == 4 + 3 + 2
     for legend in legends:
         assert not re.search("black|blue|orange|red |green|grey", legend[:400])
 
@@ -364,11 +368,12 @@ def test_reproduced_but_unfair_is_not_painted_as_good():
 
 
 def test_what_the_methods_share_is_folded_and_what_differs_is_open(shown):
-    table, folded = shown.html.split('id="budgets"')[1].split("<details>")[:2]
+    parts = shown.html.replace("<wbr>", "").split('id="budgets"')[1].split("<details>")
+    table, folded = parts[:2]
     assert "train.length" in table
     assert "train.batch_size" in table
     assert "train.optimizer.name" not in table
-    assert "1 line on which they agree" in folded
+    assert "3 lines on which they agree" in folded
     assert "train.optimizer.name" in folded
 
 

@@ -18,7 +18,17 @@ from markupsafe import Markup
 
 from repcheck.places import place
 from repcheck.reporter import Report, Reporter
-from repcheck.reporters.parts import cards, checks, forest, strips, tables, text, words
+from repcheck.reporters.parts import (
+    cards,
+    checks,
+    forest,
+    sight,
+    strips,
+    tables,
+    text,
+    traces,
+    words,
+)
 from repcheck.reporters.parts.prose import inline, prose
 
 _TITLE = 160
@@ -38,6 +48,7 @@ def view(report: Report) -> dict[str, Any]:
     made = cards.cards(report, named)
     panels, more_strips = strips.panels(report)
     matrices, more_methods = tables.matrices(report["methods"])
+    trained, more_trained = traces.comparisons(report)
     undeclared = report["coverage"]["undeclared"]
     return {
         "report": report,
@@ -60,6 +71,9 @@ def view(report: Report) -> dict[str, Any]:
         "more_strips": more_strips,
         "matrices": matrices,
         "more_methods": more_methods,
+        "trained": trained,
+        "more_trained": more_trained,
+        "sight": sight.sight(report["runs"]),
         "undeclared": undeclared["keys"][: tables.MOST_UNDECLARED],
         "more_undeclared": max(0, len(undeclared["keys"]) - tables.MOST_UNDECLARED),
         "runs": tables.run_table(report["runs"]),
@@ -78,6 +92,7 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     made.filters |= {
+        "breakable": _breakable,
         "count": text.count,
         "inline": inline,
         "line": text.line,
@@ -88,9 +103,20 @@ def _environment() -> Environment:
         "prose": prose,
         "seconds": text.seconds,
         "short": text.short,
+        "unseen": _unseen,
     }
     made.globals["state"] = words.state
     return made
+
+
+def _breakable(key: str) -> Markup:
+    """Return a dotted key that breaks after its dots first."""
+    return Markup(".<wbr>").join(text.visible(key).split("."))
+
+
+def _unseen(run: dict[str, Any]) -> str:
+    """Return the share of a run's CPU time without a probe where it is worth a word."""
+    return text.percent(sight.much_unseen(run))
 
 
 def _shown(value: object) -> object:

@@ -9,6 +9,7 @@ from typing import Any
 from repcheck.reporter import Report, Reporter
 from repcheck.reporters.parts import checks, findings, text, words
 from repcheck.reporters.parts.forest import failed_first, numbers, wording
+from repcheck.reporters.parts.sight import sight
 
 # GitHub refuses a comment of more than 65,536 characters.
 MOST_CHARACTERS = 60_000
@@ -67,7 +68,7 @@ def _head(report: Report) -> str:
     lines = [MARKER, f"## {title}", f"**{word.glyph} {said}**"]
     lines.append(
         f"{findings.claim_counts(report)}. {findings.check_counts(report)}. "
-        f"{findings.run_counts(report)}."
+        f"{findings.run_counts(report)}{sight(report['runs']).words}."
     )
     if changed:
         lines.append(

@@ -11,6 +11,7 @@ from repcheck.reporter import Report, Reporter
 from repcheck.reporters.parts import findings, text, words
 from repcheck.reporters.parts.excerpt import Source
 from repcheck.reporters.parts.forest import failed_first, wording
+from repcheck.reporters.parts.sight import sight
 
 MOST_CLAIMS = 200
 _HELP = 240
@@ -89,7 +90,7 @@ def _summary(report: Report, style: Style) -> list[str]:
         style(text.line(report["headline"]["sentence"]), bold=True),
         f"{findings.claim_counts(report)}.",
         f"{findings.check_counts(report)}.",
-        f"{findings.run_counts(report)}.",
+        f"{findings.run_counts(report)}{sight(report['runs']).words}.",
     ]
     if report["thresholds"]:
         changed = [f"{t['rule']} {t['option']} = {t['value']}" for t in report["thresholds"]]

@@ -14,7 +14,17 @@ Json = Mapping[str, Any]
 # Ids of the page itself; a claim must not take one.
 SECTIONS = (
     *("main", "verdict", "claims", "checks", "flagged", "undetermined", "no-rule-yet", "cards"),
-    *("budgets", "seeds", "undeclared", "runs", "provenance", "reproduce", "words"),
+    *(
+        "budgets",
+        "training",
+        "unseen",
+        "seeds",
+        "undeclared",
+        "runs",
+        "provenance",
+        "reproduce",
+        "words",
+    ),
 )
 _RULE_CODE = re.compile(r"RC\d")
 FULL_CARDS = 120

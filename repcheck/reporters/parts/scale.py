@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 _EDGE = 4.0  # percent kept free at both ends, for the markers
@@ -55,12 +55,13 @@ class Scale:
         hair = (self.high - self.low) * 1e-9
         return self.low - hair <= value <= self.high + hair
 
-    def ticks(self, most: int = 5) -> tuple[Tick, ...]:
-        """Return round values along the axis."""
+    def ticks(self, most: int = 5, label: Callable[[float], str] | None = None) -> tuple[Tick, ...]:
+        """Return round values along the axis, in the words of `label`."""
+        say = label or _label
         step = _round_step((self.high - self.low) / most)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return tuple(
-            Tick(at=self.at(k * step), label=_label(k * step), zero=k == 0)
+            Tick(at=self.at(k * step), label=say(k * step), zero=k == 0)
             for k in range(first, min(last, first + 2 * most) + 1)
         )
 
