@@ -1,0 +1,26 @@
+"""The probe inside an artifact's interpreter. Never raises into the artifact, never prints."""
+
+import os
+
+
+def start(path):
+    """Begin to record; `path` is the folder on PYTHONPATH that brought the probe in.
+
+    Raises:
+        OSError: if the record cannot be begun.
+    """
+    from . import audit, estimators, imports, patches, processes, seeds
+    from .recorder import rec
+
+    rec.start(os.environ["REPCHECK_PROBE_OUT"])
+    rec.broken = patches.broken
+    for install in (imports.install, processes.install, seeds.install, estimators.install):
+        rec.guarded(install)
+    rec.guarded(imports.when_imported, "torch", _torch)
+    rec.guarded(audit.install, path)
+
+
+def _torch(torch):
+    from . import torch_hooks
+
+    torch_hooks.install(torch)
