@@ -58,7 +58,7 @@ def test_a_plain_loop_is_counted_exactly(tmp_path: Path) -> None:
     assert (training.unique, training.unique_by, training.most_draws) == (160, "indices", 4)
     assert (training.batch, training.accumulation, training.world) == (32, 1, 1)
     optimizer = training.optimizer
-    assert (optimizer.cls, optimizer.steps, optimizer.elements) == ("SGD", 20, 16 * 32 + 32 + 66)
+    assert (optimizer.cls, optimizer.steps, optimizer.elements) == ("torch.optim.sgd.SGD", 20, 16 * 32 + 32 + 66)
     assert optimizer.fields["momentum"] == 0.9
     assert optimizer.fields["weight_decay"] == 1e-4
     assert (optimizer.peak_lr, optimizer.distinct_lrs) == (0.1, 20)
@@ -81,7 +81,7 @@ def test_a_trainer_class_with_accumulation_keeps_its_best_weights(tmp_path: Path
     assert training is not None
     assert (training.steps, training.samples, training.unique) == (18, 360, 120)
     assert (training.batch, training.accumulation) == (20, 2)
-    assert (training.optimizer.cls, training.clip_norm) == ("AdamW", 1.0)
+    assert (training.optimizer.cls, training.clip_norm) == ("torch.optim.adamw.AdamW", 1.0)
     assert (of_size(observation, 40).passes, of_size(observation, 60).passes) == (3, 1)
     last = observation.evaluations[-1]
     assert (last.held, last.known) == (True, True)

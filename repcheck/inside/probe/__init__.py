@@ -9,13 +9,14 @@ def start(path):
     Raises:
         OSError: if the record cannot be begun.
     """
-    from . import audit, estimators, imports, patches, processes, seeds
+    from . import audit, copies, estimators, imports, patches, processes, seeds
     from .recorder import rec
 
     rec.start(os.environ["REPCHECK_PROBE_OUT"])
     rec.broken = patches.broken
     for install in (imports.install, processes.install, seeds.install, estimators.install):
         rec.guarded(install)
+    rec.guarded(imports.when_imported, "copy", copies.watch)
     rec.guarded(imports.when_imported, "torch", _torch)
     rec.guarded(audit.install, path)
 

@@ -52,7 +52,7 @@ def _averaging(original):
     def __init__(self, model, *args, **kwargs):
         result = original(self, model, *args, **kwargs)
         if rec.on:
-            rec.guarded(candidate, self, model, averaged=True)
+            rec.guarded(candidate, self, model, True)
         return result
 
     return __init__

@@ -28,7 +28,7 @@ def install(torch, state):
     module = torch.nn.Module
     for owner in (torch, torch.serialization):
         patch(owner, "load", functools.partial(_loading, "torch.load"))
-        patch(owner, "save", functools.partial(_saving, "torch.save", 0))
+        patch(owner, "save", functools.partial(_saving, "torch.save"))
     patch(module, "load_state_dict", _module_loading)
     patch(module, "state_dict", _state_of, watch=False)
     patch(torch.optim.Optimizer, "load_state_dict", _optimizer_loading, watch=False)
@@ -95,7 +95,7 @@ def _loading(how, original):
 
 
 def _came(how, what, result):
-    if _few(how):
+    if not type(result).__name__.endswith("Storage") and _few(how):
         rec.event("load", how=how, what=name_of(what), keys=keys_of(result))
         _remember(result)
 
@@ -127,7 +127,7 @@ def _safetensors(module):
             patch(module, name, functools.partial(_loading_safetensors, name), watch=False)
     for name in ("save_file", "save", "save_model"):
         if hasattr(module, name):
-            patch(module, name, functools.partial(_saving, "safetensors", 0), watch=False)
+            patch(module, name, functools.partial(_saving, "safetensors"), watch=False)
 
 
 def _loading_safetensors(name, original):
@@ -353,7 +353,7 @@ def _asked_state(module):
 # Writing
 
 
-def _saving(how, place, original):
+def _saving(how, original):
     def save(*args, **kwargs):
         result = original(*args, **kwargs)
         if rec.on:
@@ -369,7 +369,8 @@ def _saved(how, args, kwargs):
     ]
     saved = given[0] if given else None
     what = given[1] if len(given) > 1 else "<bytes>"
-    if _few("save " + how):
+    # A tensor that is pickled saves its storage: that is no checkpoint.
+    if not type(saved).__name__.endswith("Storage") and _few("save " + how):
         weights.look("save")
         rec.event("save", how=how, what=name_of(what), keys=keys_of(saved))
 

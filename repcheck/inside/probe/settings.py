@@ -1,20 +1,18 @@
 """How the training is set up: precision, clipping, scaling, ranks, determinism. Each told once."""
 
 import functools
-import sys
 
 from .imports import when_imported
 from .patches import patch, unpatch
 from .recorder import rec
 
-DEVICES = ("cpu", "cuda")
-
 _torch = None
 _told = set()
-_clips = []
+autocast_since_step = [False]
+_traced = []
 
 
-def install(torch, state):
+def install(torch, _state):
     """Patch what is called once a run or once a step; nothing within a forward or a backward."""
     global _torch
     _torch = torch
@@ -23,9 +21,13 @@ def install(torch, state):
         for name, how in (("clip_grad_norm_", "norm"), ("clip_grad_value_", "value")):
             if owner is not None and hasattr(owner, name):
                 patch(owner, name, functools.partial(_clipping, how), watch=False)
-                _clips.append((owner, name))
+                _traced.append((owner, name))
     for scaler in _scalers(torch):
         patch(scaler, "__init__", _scaling, watch=False)
+    if hasattr(torch, "autocast"):
+        # Some frameworks enter it inside the model's own forward: where it is entered tells.
+        patch(torch.autocast, "__enter__", _entering, watch=False)
+        _traced.append((torch.autocast, "__enter__"))
     when_imported("torch.distributed.distributed_c10d", _distributed)
     when_imported("torch.distributed", _distributed)
 
@@ -69,13 +71,13 @@ def _clipped(how, most):
 def before_compile():
     """Take out what a compiled training step would trace; called at the first torch.compile."""
     _told.add("compiled")
-    for owner, name in _clips:
+    for owner, name in _traced:
         unpatch(owner, name)
 
 
 def compiled():
     """Return whether anything was compiled: then no hook of an optimizer may come or go."""
-    return "compiled" in _told or "torch._dynamo.convert_frame" in sys.modules
+    return "compiled" in _told
 
 
 def _scalers(torch):
@@ -118,35 +120,21 @@ def _joined():
         rec.event("dist", backend=str(group.get_backend()), **about)
 
 
-def _autocast_readers(torch):
-    """Return (device, is on, dtype) for each device, by the interface that this torch has."""
-    on, dtype = torch.is_autocast_enabled, getattr(torch, "get_autocast_dtype", None)
-    try:
-        on("cpu")
-    except TypeError:
-        cpu_on = getattr(torch, "is_autocast_cpu_enabled", bool)
-        cpu_dtype = getattr(torch, "get_autocast_cpu_dtype", str)
-        return (("cpu", cpu_on, cpu_dtype), ("cuda", on, torch.get_autocast_gpu_dtype))
-    partial = functools.partial
-    return tuple(
-        [(name, partial(on, name), partial(dtype, name) if dtype else str) for name in DEVICES]
-    )
+def _entering(original):
+    def __enter__(self, *args, **kwargs):
+        if rec.on and getattr(self, "_enabled", True):
+            rec.guarded(_entered, self)
+        return original(self, *args, **kwargs)
+
+    return __enter__
 
 
-_readers = []
-
-
-def autocast():
-    """Return whether autocast is on for any device, and tell the first time."""
-    if not _readers:
-        _readers.extend(_autocast_readers(_torch))
-    for device, on, dtype in _readers:
-        if on():
-            if ("autocast", device) not in _told:
-                told("autocast", device)
-                rec.event("autocast", dtype=str(dtype()).replace("torch.", ""), device=device)
-            return True
-    return False
+def _entered(context):
+    autocast_since_step[0] = True
+    device = str(getattr(context, "device", ""))
+    if not told("autocast", device):
+        dtype = str(getattr(context, "fast_dtype", "")).replace("torch.", "")
+        rec.event("autocast", dtype=dtype, device=device)
 
 
 def at_first_step():

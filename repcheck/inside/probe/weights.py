@@ -4,6 +4,7 @@ Nothing here runs a torch operation (see memory.py).
 """
 
 import hashlib
+import sys
 import weakref
 
 from . import memory, settings
@@ -36,7 +37,6 @@ def install(torch, state):
     """Begin: nothing is patched, the optimizers' steps and the passes call in here."""
     _Known.torch, _Known.state = torch, state
     memory.install(torch)
-    rec.at_end.append(at_end)
 
 
 # The fingerprint after each step
@@ -136,7 +136,7 @@ def _differ(before, dtypes, now, new_dtypes):
     return False
 
 
-def after_step(optimizer, optimizer_state):
+def after_step(optimizer, _optimizer_state=None):
     """Keep the fingerprint of what has just been stepped."""
     finger = _Known.fingers.get(id(optimizer))
     if finger is None:
@@ -185,7 +185,9 @@ def _watch_next_step(finger):
             return
         handle.remove()
         _Known.looking = None
-    register = getattr(_Known.torch.optim.optimizer, "register_optimizer_step_pre_hook", None)
+    # The package deletes its attribute of this name after its own imports.
+    home = sys.modules.get("torch.optim.optimizer")
+    register = getattr(home, "register_optimizer_step_pre_hook", None)
     if register is None or finger.steps & (finger.steps - 1) or settings.compiled():
         return
     finger.looked, passes = False, _Known.passes

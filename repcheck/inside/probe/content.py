@@ -1,0 +1,117 @@
+"""Content hashes of rows, many batches at a time, as far as the governor lets them be made.
+
+Work right after a kernel is dear, since caches are cold: so small batches wait until there are
+sixteen. A tensor that was changed meanwhile is told by its version and counts as skipped.
+"""
+
+import sys
+
+from .recorder import rec
+from .rowhash import hash_rows, is_sampled
+
+TRAIN, EVAL, AUX, STORAGE, BATCH, UNSURE = 1, 2, 3, 4, 5, 8
+AT_ONCE = 16
+HELD = 1 << 20
+"""Elements that may wait; more would keep the artifact's memory alive."""
+GRACE = 0.02
+ALWAYS = 100000
+"""Evaluated rows that are hashed whatever it takes: leaks are judged by them."""
+
+
+class _Queue:
+    torch = None
+    waiting = []
+    elements = 0
+    evaluated = 0
+    modes = None
+
+
+def install(torch):
+    """Learn what an ordinary tensor is."""
+    _Queue.torch = torch
+    _Queue.modes = getattr(torch._C, "_len_torch_dispatch_stack", None)
+    rec.after_fork.append(clear)
+
+
+def clear():
+    """Forget what waits: it is another process's."""
+    del _Queue.waiting[:]
+    _Queue.elements = 0
+
+
+def hashable(x):
+    """Return whether a tensor has rows that can be read without waiting for a device."""
+    kind = type(x)
+    torch = _Queue.torch
+    return (
+        (kind is torch.Tensor or kind is torch.nn.Parameter)
+        and x.device.type == "cpu"
+        and x.dim() > 0
+        and x.layout is torch.strided
+        and not x.is_complex()
+        and not x.is_quantized
+        and "numpy" in sys.modules
+    )
+
+
+def allowed(rows, always=False):
+    """Return whether the budget of time lets so many rows be hashed; count those it does not."""
+    if always or rec.spent <= rec.budget * rec.now() + GRACE:
+        return True
+    rec.skipped += rows
+    return False
+
+
+def put(x, layer, flags, root, pass_, step):
+    """Take a batch to be hashed; it is hashed with the next ones."""
+    rows = x.shape[0]
+    if not rows:
+        return
+    always = False
+    if layer == EVAL or (layer == BATCH and pass_):
+        _Queue.evaluated += rows
+        always = _Queue.evaluated <= ALWAYS
+    if not allowed(rows, always):
+        return
+    try:
+        version = x._version
+    except RuntimeError:  # made under inference_mode: it has no version
+        version = None
+    _Queue.waiting.append((x, version, layer, flags, root, pass_, step))
+    _Queue.elements += x.numel()
+    if version is None or len(_Queue.waiting) >= AT_ONCE or _Queue.elements > HELD:
+        flush()
+
+
+def flush():
+    """Hash and write what waits."""
+    waiting = _Queue.waiting
+    if not waiting:
+        return
+    begin = rec.now()
+    now = waiting[:]
+    clear()
+    busy = _Queue.modes is not None and _Queue.modes()
+    for x, version, layer, flags, root, pass_, step in now:
+        rows = x.shape[0]
+        if busy or (version is not None and x._version != version):
+            rec.skipped += rows
+            continue
+        try:
+            data = digests(x)
+        except Exception as exc:
+            rec.error("rows.flush", exc)
+            continue
+        if is_sampled(x.numel() // rows):
+            flags |= 2
+        rec.hashed += rows
+        rec.put_rows(layer, flags, root, pass_, rows, data, step)
+    rec.spent += rec.now() - begin
+
+
+def digests(x):
+    """Return the hashes of a tensor's rows."""
+    x = x.detach()
+    if x.dtype is _Queue.torch.bfloat16:
+        x = x.float()
+    return hash_rows(x.numpy().reshape(x.shape[0], -1))

@@ -1,0 +1,342 @@
+"""Optimizers and their steps; backward passes."""
+
+import math
+import sys
+import weakref
+
+from . import averages, forwards, loaders, weights
+from .forwards import counts
+from .patches import patch, unpatch
+from .recorder import rec
+
+GROUPS = 50
+OPTIMIZERS = 500
+NAN = float("nan")
+
+
+class OptimizerState:
+    """What is known of one optimizer: its number, a weak reference, its steps."""
+
+    __slots__ = ("fields", "groups", "i", "ids", "nograd", "ref", "steps")
+
+    def __init__(self, number, ref):
+        self.i = number
+        self.ref = ref
+        self.steps = 0
+        self.ids = frozenset()
+        self.groups = 0
+        self.fields = None
+        self.nograd = None
+
+
+class _Steps:
+    torch = None
+    state = None
+    made = 0
+    serials = {}
+    last_serial = 0
+
+
+def _optimizers():
+    """Return the module torch.optim.optimizer, which torch.optim hides by another name."""
+    return sys.modules.get("torch.optim.optimizer")
+
+
+def forget():
+    """Begin to count anew in a forked child."""
+    for known in _Steps.state.optimizers.values():
+        known.steps = 0
+
+
+def install(torch, state):
+    """Hook into the steps of all optimizers, and into backward."""
+    _Steps.torch, _Steps.state = torch, state
+    rec.after_fork.append(forget)
+    patch(torch.optim.Optimizer, "__init__", _making)
+    register = getattr(_optimizers(), "register_optimizer_step_post_hook", None)
+    if register is not None:
+        register(after_step)
+    patch(torch.autograd, "backward", _backward)
+    patch(torch.autograd, "grad", _grad)
+
+
+def before_compile():
+    """Take out what a compiled training step would trace."""
+    unpatch(_Steps.torch.autograd, "backward")
+    unpatch(_Steps.torch.autograd, "grad")
+
+
+def _backward(original):
+    state = _Steps.state
+
+    def backward(tensors, *args, **kwargs):
+        if not rec.on or state.in_backward:
+            return original(tensors, *args, **kwargs)
+        try:
+            forwards.before_backward(tensors)
+        except Exception as exc:
+            rec.error("steps.before_backward", exc)
+        state.in_backward += 1
+        try:
+            result = original(tensors, *args, **kwargs)
+        finally:
+            state.in_backward -= 1
+        try:
+            forwards.after_backward()
+        except Exception as exc:
+            rec.error("steps.after_backward", exc)
+        return result
+
+    return backward
+
+
+def _grad(original):
+    state = _Steps.state
+
+    def grad(*args, **kwargs):
+        state.in_backward += 1
+        try:
+            return original(*args, **kwargs)
+        finally:
+            state.in_backward -= 1
+
+    return grad
+
+
+def _making(original):
+    def __init__(self, *args, **kwargs):
+        result = original(self, *args, **kwargs)
+        if rec.on:
+            rec.guarded(_known, self)
+            if not hasattr(_optimizers(), "register_optimizer_step_post_hook"):
+                rec.guarded(_wrap_step, type(self))
+        return result
+
+    return __init__
+
+
+def _wrap_step(cls):
+    """Where a torch has no hooks after steps: wrap the class's own step."""
+    if "__repcheck__" in getattr(cls.step, "__dict__", {}):
+        return
+
+    def make(original):
+        def step(self, *args, **kwargs):
+            result = original(self, *args, **kwargs)
+            after_step(self, args, kwargs)
+            return result
+
+        return step
+
+    patch(cls, "step", make)
+
+
+def _known(optimizer):
+    known = _Steps.state.optimizers.get(id(optimizer))
+    if known is not None and known.ref() is optimizer:
+        return known
+    key = id(optimizer)
+
+    def died(_ref):
+        if _Steps is not None and _Steps.state.optimizers.get(key) is known:
+            del _Steps.state.optimizers[key]
+            _hold()
+
+    known = OptimizerState(_Steps.made, weakref.ref(optimizer, died))
+    _Steps.made += 1
+    _Steps.state.optimizers[key] = known
+    _take_groups(optimizer, known)
+    if known.i < OPTIMIZERS:
+        _tell(optimizer, known)
+    return known
+
+
+def _take_groups(optimizer, known):
+    groups = optimizer.param_groups
+    known.groups = len(groups)
+    known.ids = frozenset([id(p) for group in groups for p in group["params"]])
+    _hold()
+
+
+def _hold():
+    held = set()
+    for known in list(_Steps.state.optimizers.values()):
+        held |= known.ids
+    _Steps.state.held.clear()
+    _Steps.state.held |= held
+    for root in list(_Steps.state.roots.values()):
+        root.can_train = True
+
+
+def _plain(value):
+    if isinstance(value, bool) or value is None or isinstance(value, (int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, (list, tuple)) and len(value) <= 4:
+        return [_plain(one) for one in value]
+    return _number(value)
+
+
+def _number(value):
+    if isinstance(value, float):
+        return value
+    if getattr(getattr(value, "device", None), "type", "cpu") != "cpu":
+        return NAN
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return NAN
+
+
+def _about(group):
+    about = {
+        "n": sum(p.numel() for p in group["params"]),
+        "tensors": len(group["params"]),
+    }
+    for name, value in list(group.items())[:40]:
+        if name in ("params", "param_names"):
+            continue
+        plain = _plain(value)
+        if plain is not None and plain == plain:
+            about[str(name)[:40]] = plain
+    return about
+
+
+def _serial_of(p):
+    shape = tuple(p.shape)
+    known = _Steps.serials.get(id(p))
+    if known is None or known[1] != shape:
+        known = _Steps.serials[id(p)] = (_Steps.last_serial, shape)
+        _Steps.last_serial += 1
+    return known[0]
+
+
+def _ranges(groups):
+    serials = sorted({_serial_of(p) for group in groups for p in group["params"]})
+    ranges = []
+    for serial in serials:
+        if ranges and ranges[-1][1] == serial - 1:
+            ranges[-1][1] = serial
+        else:
+            ranges.append([serial, serial])
+    return ranges[:1000]
+
+
+def _tell(optimizer, known):
+    names = [cls.__name__ for cls in type(optimizer).__mro__]
+    below = names[: names.index("Optimizer")] if "Optimizer" in names else names
+    groups = optimizer.param_groups
+    rec.event(
+        "optimizer",
+        i=known.i,
+        cls="%s.%s" % (type(optimizer).__module__, type(optimizer).__qualname__),
+        mro=below[:10],
+        defaults={k: _plain(v) for k, v in list(optimizer.defaults.items())[:40]},
+        ngroups=len(groups),
+        groups=[_about(group) for group in groups[:GROUPS]],
+        params=_ranges(groups),
+    )
+    known.fields = _fields(optimizer)
+
+
+def _fields(optimizer):
+    """Return every scalar field but the learning rate of the first groups, for comparison."""
+    return [
+        {k: _plain(v) for k, v in group.items() if k not in ("params", "lr", "param_names")}
+        for group in optimizer.param_groups[:GROUPS]
+    ]
+
+
+def look_at_groups():
+    """Write the groups of the optimizers whose fields have changed."""
+    for known in list(_Steps.state.optimizers.values()):
+        optimizer = known.ref()
+        if optimizer is None or not known.steps:
+            continue
+        fields = _fields(optimizer)
+        if fields != known.fields:
+            known.fields = fields
+            about = [_about(group) for group in optimizer.param_groups[:GROUPS]]
+            rec.event("groups", i=known.i, groups=about)
+
+
+def after_step(optimizer, args, kwargs):
+    """Write one step; called after every optimizer's."""
+    if not rec.on:
+        return
+    try:
+        _after_step(optimizer)
+    except Exception as exc:
+        rec.error("steps.after_step", exc)
+
+
+def _after_step(optimizer):
+    known = _Steps.state.optimizers.get(id(optimizer))
+    if known is None or known.ref() is not optimizer:
+        known = _known(optimizer)
+    groups = optimizer.param_groups
+    if len(groups) != known.groups:
+        _take_groups(optimizer, known)
+        _tell(optimizer, known)
+    forwards.at_step()
+    rec.step += 1
+    known.steps += 1
+    first, final = groups[0].get("lr", NAN), groups[-1].get("lr", NAN)
+    if type(first) is not float:
+        first = _number(first)
+    if type(final) is not float:
+        final = _number(final)
+    wait, batches = loaders.take_wait()
+    loss = counts.loss
+    if loss is None:
+        loss = NAN
+    elif not math.isfinite(loss):
+        counts.flags |= 2
+    rec.put_step(
+        rec.now(), first, final, wait, loss, rec.step & 0xFFFFFFFF,
+        min(counts.rows, 0xFFFFFFFF), min(counts.unsure, 0xFFFFFFFF),
+        min(counts.rows_off, 0xFFFFFFFF), known.i & 0xFFFF, min(len(groups), 65535),
+        min(counts.fwd, 65535), min(counts.again, 65535), min(counts.bwd, 65535),
+        min(counts.fwd_off, 65535), min(batches, 65535), counts.flags,
+    )  # fmt: skip
+    counts.clear()
+    try:
+        weights.after_step(optimizer, known)
+    except Exception as exc:
+        rec.error("weights.after_step", exc)
+    steps = known.steps
+    if steps & (steps - 1) == 0:
+        _rarely(optimizer, known, steps)
+    if rec.step in averages.STEPS:
+        rec.guarded(averages.after_step, rec.step)
+
+
+def _rarely(optimizer, known, steps):
+    if steps == 1:
+        rec.guarded(look_at_groups)
+    rec.guarded(_without_gradient, optimizer, known)
+
+
+def _without_gradient(optimizer, known):
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    if known.nograd is None:
+        never = [p for p in params if p.grad is None]
+    elif not known.nograd:
+        return
+    else:
+        never = [p for p in params if p.grad is None and id(p) in known.nograd]
+    known.nograd = {id(p) for p in never}
+    rec.event(
+        "nograd",
+        opt=known.i,
+        tensors=len(never),
+        elements=sum(p.numel() for p in never),
+        of=sum(p.numel() for p in params),
+    )
+
+
+def at_end():
+    """Look at everything once more."""
+    forwards.new_iterator()
+    look_at_groups()
