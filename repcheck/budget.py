@@ -15,7 +15,7 @@ side's silence beside the other's number is `Missing`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,6 +39,8 @@ class Amount:
     place: Where = field(default_factory=Where)
     assumed: tuple[str, ...] = ()
     disclosed: bool = False
+    span: str = ""
+    """The least and the greatest over several runs, where they differ: `10 to 30 over 5 runs`."""
 
     def times(self, other: Amount, unit: str) -> Amount:
         """Return the product, which remembers both origins."""
@@ -58,7 +60,8 @@ class Amount:
         )
 
     def __str__(self) -> str:
-        return f"{figure(self.value)} {self.unit}"
+        spread = f" ({self.span})" if self.span else ""
+        return f"{figure(self.value)} {self.unit}{spread}"
 
 
 Known = Amount | Missing | Inapplicable
@@ -81,12 +84,16 @@ class Budget:
     """The length of one training in every unit that can be had.
 
     `length` is the amount as the authors wrote it; `steps_stated` says that they gave a number of
-    steps (`iterations`, or `steps_per_epoch`) rather than passes over the data. A property raises
-    `Missing` (with the key that would decide) where the unit cannot be reached, and `Inapplicable`
-    where nothing is trained.
+    steps (`iterations`, or `steps_per_epoch`) rather than passes over the data, or that the steps
+    were counted; `counted` names the units that a probe counted, `mixed` those for which it also
+    took a stated number. A property raises `Missing` (with
+    the key that would decide) where the unit cannot be reached, and `Inapplicable` where nothing
+    is trained.
     """
 
     steps_stated: bool = False
+    counted: frozenset[str] = frozenset()
+    mixed: frozenset[str] = frozenset()
     _length: Known
     _per_step: Known
     _train_size: Known
@@ -145,6 +152,21 @@ class Budget:
     def has(self, unit: str) -> bool:
         """Return whether a unit can be had."""
         return isinstance(getattr(self, f"_{unit}"), Amount)
+
+    def overruled(self, seen: Mapping[str, Known], mixed: Collection[str] = ()) -> Budget:
+        """Return the budget with what a probe counted, by unit, in place of what is stated.
+
+        The units in `mixed` were reached with a stated factor, and so do not count as counted.
+        """
+        made = frozenset(unit for unit, known in seen.items() if isinstance(known, Amount))
+        fields: dict[str, Any] = {f"_{unit}": known for unit, known in seen.items()}
+        return replace(
+            self,
+            counted=made.difference(mixed),
+            mixed=made.intersection(mixed),
+            steps_stated=self.steps_stated or bool(made),
+            **fields,
+        )
 
 
 def stated_budget(

@@ -117,6 +117,11 @@ RUNNING = _options(
         help="Run again what is stored; old attempts stay counted.",
     ),
     click.option("--foreign", is_flag=True, help="Treat the artifact as somebody else's."),
+    click.option(
+        "--no-probe", is_flag=True,
+        help="Leave PYTHONPATH alone: nothing is observed of the runs, and rules that ask what"
+        " training really did stay undetermined.",
+    ),
     click.option("--no-progress", is_flag=True, help="No progress bar and no heartbeat."),
 )  # fmt: skip
 JUDGING = _options(

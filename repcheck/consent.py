@@ -16,6 +16,10 @@ from repcheck.runs import RunSpec
 
 MOST_SHOWN = 12
 QUOTED_OUT = shlex.quote(OUT)
+PROBED = (
+    "the commands run as they are, PYTHONPATH set so that their Python notes what training does;"
+    " nothing of the artifact is changed; --no-probe leaves it out"
+)
 
 
 class Asked(Protocol):
@@ -27,6 +31,8 @@ class Asked(Protocol):
     def quiet(self) -> bool: ...  # noqa: D102
     @property
     def rerun(self) -> str | None: ...  # noqa: D102
+    @property
+    def no_probe(self) -> bool: ...  # noqa: D102
 
 
 def agreed(plan: Plan, asked: Asked) -> bool:
@@ -40,6 +46,8 @@ def agreed(plan: Plan, asked: Asked) -> bool:
         return True
     if not (asked.quiet and asked.yes):
         _show(waiting, len(plan.runs))
+        if not asked.no_probe:
+            click.echo(f"  probe: {PROBED}", err=True)
     if asked.yes:
         return True
     if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stderr)):

@@ -55,13 +55,15 @@ class Options:
     """How a plan is executed.
 
     `python` is the artifact's interpreter (None: repcheck's own); `rerun` makes runs again that
-    failed, or all of them. `limits.time_s` is not used: each run has its own limit.
+    failed, or all of them. `limits.time_s` is not used: each run has its own limit. `probe` puts
+    one into every Python of a run; results that were made without one are used as they are.
     """
 
     python: Path | None = None
     jobs: int = 1
     rerun: Literal["none", "failed", "all"] = "none"
     limits: Limits = field(default_factory=Limits)
+    probe: bool = True
 
 
 Execute = Callable[[Plan, Store, Options, Progress], Runs]

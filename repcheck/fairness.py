@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from repcheck.claims.model import Claim, ClaimType
 from repcheck.fact import Level
-from repcheck.rule import Judgement, Part, Severity, State
+from repcheck.rule import RULES, Judgement, Part, Severity, State
 from repcheck.tricks import TRICKS
 
 # What must be cleared before a claim of a type may be called fair as far as checked.
@@ -38,12 +38,14 @@ TO_COME: dict[str, str] = {
     "RC705": "unfixed-split",
     "RC708": "distribution-shift",
     "RC709": "ood-behaviour",
-    "RC812": "determinism",
-    "RC813": "whole-test-evaluation",
     "RC814": "significant-digits",
     "RC825": "simple-model-first",
-    "RC828": "lr-decay-trap",
 } | {trick.code: trick.slug for trick in TRICKS}
+
+
+def name_of(code: str) -> str:
+    """Return the name of a required check, whether its rule exists or is to come."""
+    return RULES[code].name if code in RULES else TO_COME.get(code, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

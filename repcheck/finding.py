@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Dataset, Method, Metric
 from repcheck.claims.stated import ArtifactSide, Section, Stated
-from repcheck.errors import Reason
+from repcheck.errors import Missing, Reason
 from repcheck.fact import Level, Quantity
-from repcheck.rule import Flagged, Kind, NotApplicable, Seen, Severity, Undetermined
+from repcheck.rule import (
+    Cleared,
+    Flagged,
+    Kind,
+    NotApplicable,
+    Outcome,
+    Seen,
+    Severity,
+    Undetermined,
+)
 from repcheck.units import NotANumber, read_number
 from repcheck.where import Where
+
+if TYPE_CHECKING:  # linting has nothing observed
+    from repcheck.facts.agreement import Agreement, Line
 
 Owner = Method | Dataset | Metric
 
@@ -71,6 +83,100 @@ def mismatches(*subjects: Comparison | Owner, keys: tuple[str, ...]) -> list[Fla
             owners = (subject,)
         found += [flagged for owner in owners for flagged in _in(owner, keys)]
     return found
+
+
+def differing(method: Method, agreement: Agreement, keys: tuple[str, ...]) -> list[Flagged]:
+    """Return a finding for each of these keys that is declared one way and observed another.
+
+    The observed value alone carries the level: the declared one is what it is held against. What
+    the difference costs the method (or gives the baseline it is beaten with) is a note.
+    """
+    return [
+        unlike(method, agreement, line)
+        for line in agreement.of(method)
+        if line.key in keys and line.state == "differs"
+    ]
+
+
+def as_declared(
+    method: Method, agreement: Agreement, keys: tuple[str, ...], limit: str
+) -> list[Outcome]:
+    """Return what a rule answers that asks whether these keys are declared as they were observed.
+
+    `limit` says what would have been seen. Each key that could not be seen, or that differs as two
+    conventions do, is undetermined beside those that agree.
+
+    Raises:
+        Missing: if nothing was rerun, or none of these keys is declared.
+    """
+    if agreement.observed is None:
+        raise Missing(Reason.NOT_OBSERVED, "rerun it with `repcheck check`")
+    lines = [one for one in agreement.of(method) if one.key in keys and one.declared]
+    if not lines:
+        raise Missing(Reason.UNDECLARED_KEY, f"declare `{method.place.join(keys[0])}`")
+    if found := differing(method, agreement, keys):
+        return list(found)
+    same = [one for one in lines if one.state == "same"]
+    unseen = [one for one in lines if one.state == "unseen"]
+    answers: list[Outcome] = []
+    if same:
+        told = [f"`{one.key}` {one.observed} (declared {one.declared})" for one in same]
+        words = f"`{method.id}` ran as declared: {'; '.join(told)}"
+        seen = tuple(one.quantity for one in same if one.quantity)
+        answers.append(Cleared(message=words, seen=seen, limit=limit))
+    answers += [_as_a_unit(method, one) for one in lines if one.state == "unit"]
+    return [*answers, _unseen(method, unseen)] if unseen else answers
+
+
+def _unseen(method: Method, lines: list[Line]) -> Undetermined:
+    told = ", ".join(f"`{one.key}` {one.declared}" for one in lines)
+    return Undetermined(
+        message=f"`{method.id}` declares {told}, and a rerun does not show it: {lines[0].why}",
+        reason=Reason.NOT_OBSERVED,
+        would_decide=f"a rerun that shows {', '.join(f'`{one.key}`' for one in lines)}",
+    )
+
+
+def _as_a_unit(method: Method, line: Line) -> Undetermined:
+    return Undetermined(
+        message=f"`{line.key}` of `{method.id}` is declared {line.declared} and observed "
+        f"{line.observed}: {line.why}",
+        reason=Reason.CONFLICTING_EVIDENCE,
+        would_decide=f"say in `{line.place.path}` what is meant",
+        seen=() if line.quantity is None else line.quantity,
+    )
+
+
+def unlike(method: Method, agreement: Agreement, line: Line) -> Flagged:
+    """Return the finding of one line that differs."""
+    side = agreement.side(method)
+    harmless = (line.gain > 0 and side == "baseline") or (line.gain < 0 and side == "proposed")
+    ratio = f" ({times(line.size)})" if line.size is not None else ""
+    why = f": {line.why}" if line.why else ""
+    words = (
+        f"`{line.key}` of `{method.id}` is declared {line.declared} and observed "
+        f"{line.observed}{ratio}{why}"
+    )
+    assert line.quantity is not None
+    if harmless:
+        return conservative(words, line.quantity, line.place)
+    return Flagged(
+        message=words,
+        kind=Kind.MISMATCH,
+        severity=_apart(line.size),
+        seen=line.quantity,
+        at=line.place,
+        fix=f"Declare what is run, or run what `{line.place.path}` declares, and rerun what "
+        "depends on it.",
+    )
+
+
+def _apart(size: float | None) -> Severity | None:
+    """Return the weight of a count that is not the declared one: beyond a tenth it is major."""
+    if size is None:
+        return None
+    far = size <= 0 or max(size, 1 / size) > 1.10
+    return Severity.MAJOR if far else Severity.MINOR
 
 
 @cache

@@ -99,6 +99,8 @@ class Training:
     repeated_batches: float = 0.0
     """Share of the steps that trained on the very rows of the step before."""
     most_draws: int = 0
+    rounds: int | None = None
+    """How often the training loader was run through: the epochs of the script. None: not known."""
     batch: float | None = None
     accumulation: float | None = None
     world: int = 1
@@ -228,7 +230,7 @@ class WeightLoad:
     """Weights read from outside; `changed` is the share of the module's elements they changed.
 
     `own` says that this run wrote the file itself; `resumes` that it holds the state of an
-    optimizer or an epoch.
+    optimizer or an epoch; `trained` that an optimizer holds the module (None: not known).
     """
 
     how: str
@@ -237,6 +239,7 @@ class WeightLoad:
     changed: float | None = None
     own: bool = False
     resumes: bool = False
+    trained: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +275,7 @@ class Observation:
     """Everything a probe saw of one run.
 
     `training` is None where no optimizer step was seen. `cpu_s` is what the processes took as
-    counted from outside, `cpu_seen_s` what those with a probe in them took themselves. `final_weights`
+    counted from outside, `cpu_seen_s` what those with a probe in them took. `final_weights`
     names the trained values at the end, `hashed` is the share of rows that the governor let hash.
     """
 

@@ -26,7 +26,13 @@ from repcheck.publish import Wanted, publish
 from repcheck.report import Circumstances, Found, build
 from repcheck.runs import Runs
 from repcheck.store import Store
-from repcheck.surroundings import command_line, environment, isolation, local_jobs
+from repcheck.surroundings import (
+    command_line,
+    environment,
+    isolation,
+    local_jobs,
+    without_probe,
+)
 from repcheck.thresholds import Thresholds, changed, load_thresholds
 
 
@@ -45,6 +51,7 @@ class Request:
     rerun: Literal["failed", "all"] | None = None
     foreign: bool = False
     no_progress: bool = False
+    no_probe: bool = False
     formats: tuple[str, ...] = ()
     fail_on: str = "major"
     strict: bool = False
@@ -135,10 +142,18 @@ def _execute(claims: Claims, plan: Plan, request: Request) -> Runs:
     store = Store.open(request.folder.store)
     request.folder.keep(claims, plan, command_line())
     modules(executors)
-    options = Options(jobs=plan.jobs, python=request.python, rerun=request.rerun or "none")
+    options = Options(
+        jobs=plan.jobs,
+        python=request.python,
+        rerun=request.rerun or "none",
+        probe=not request.no_probe,
+    )
     unseen = request.quiet or request.no_progress or sys.stderr is None
     with shown(len(plan.runs), quiet=unseen) as progress:
-        return find("local")(plan, store, options, progress)
+        runs = find("local")(plan, store, options, progress)
+    if options.probe and not request.quiet and (told := without_probe(runs)):
+        click.echo(told, err=True)
+    return runs
 
 
 def _judged(

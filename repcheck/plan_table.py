@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from repcheck.consent import PROBED
 from repcheck.plan import Plan
 from repcheck.runs import RunSpec
 from repcheck.units import print_duration
@@ -63,4 +64,5 @@ def _sums(plan: Plan) -> list[str]:
         f" ({', '.join(map(str, plan.fresh_seeds))}{salt}),"
         f" {kinds['declared']} with declared ones; {left} to do",
         f"cost: {spent}",
+        f"probe: {PROBED}",
     ]

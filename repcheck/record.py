@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from repcheck.observation import Observation
 from repcheck.runs import Run, RunSpec, Status
 
 RECORD_SCHEMA = 1
@@ -25,7 +26,8 @@ class Record:
 
     `status` and `reason` speak of the whole; `metrics` were read with the texts in `readers`, so
     that a mended reader can be applied to the stored files without a new run. `peak_rss_mb` is the
-    largest single process, in MiB. `environment` is all the run could see.
+    largest single process, in MiB. `environment` is all the run could see. `probe` says that one
+    was put in, `lost` what of its record is not there and why, by the words of `Gap.what`.
     """
 
     schema: int = RECORD_SCHEMA
@@ -49,9 +51,18 @@ class Record:
     stdout_sha256: str = ""
     stderr_sha256: str = ""
     steps: tuple[Step, ...] = ()
+    probe: bool = False
+    lost: Mapping[str, str] = field(default_factory=dict)
 
 
-def run_of(spec: RunSpec, record: Record, *, attempts: int, directory: str) -> Run:
+def run_of(
+    spec: RunSpec,
+    record: Record,
+    *,
+    attempts: int,
+    directory: str,
+    observation: Observation | None,
+) -> Run:
     """Return what the rest of repcheck sees of a finished run."""
     return Run(
         key=spec.key,
@@ -78,4 +89,5 @@ def run_of(spec: RunSpec, record: Record, *, attempts: int, directory: str) -> R
         machine=record.machine,
         isolation=record.isolation,
         python=record.python,
+        observation=observation,
     )

@@ -27,7 +27,7 @@ from repcheck.claims.costs import undeclared
 from repcheck.claims.model import Claims, Result
 from repcheck.errors import Reason
 from repcheck.fact import Evidence
-from repcheck.fairness import TO_COME, Fairness
+from repcheck.fairness import Fairness, name_of
 from repcheck.plan import Plan
 from repcheck.report_methods import methods, quantity
 from repcheck.report_runs import runs
@@ -188,7 +188,7 @@ def _fairness(found: Fairness) -> Json:
         "explained_at_least": found.explained_at_least,
         "words": found.words,
         "required_undetermined": [
-            {"rule": code, "name": TO_COME.get(code, "")} for code in found.required_open
+            {"rule": code, "name": name_of(code)} for code in found.required_open
         ],
     }
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import difflib
 import json
+from pathlib import Path
 
 from repcheck import rules
 from repcheck.errors import UsageError
 from repcheck.places import place
 from repcheck.rule import HEADINGS, Rule
+
+_EXAMPLES = {
+    "bad": "flagged",
+    "bad_observed": "flagged after a run",
+    "good": "not flagged",
+    "good_observed": "cleared after a run",
+}
 
 
 def explained(code: str) -> str:
@@ -19,7 +27,8 @@ def explained(code: str) -> str:
     """
     known = rules.load()
     by_name = {rule.name: rule for rule in known.values()}
-    rule = known.get(code.upper()) or by_name.get(code.lower().replace("_", "-"))
+    by_code = {known_code.upper(): rule for known_code, rule in known.items()}
+    rule = by_code.get(code.upper()) or by_name.get(code.lower().replace("_", "-"))
     if rule is None:
         near = difflib.get_close_matches(code.upper(), known, n=1)
         near += difflib.get_close_matches(code.lower().replace("_", "-"), by_name, n=1)
@@ -44,10 +53,18 @@ def _examples(rule: Rule) -> list[tuple[str, str]]:
     """Return the rule's own fixtures: the example is the test."""
     folder = place("tests/rules") / rule.family / rule.name.replace("-", "_")
     found = []
-    for kind, name in {"bad": "flagged", "good": "not flagged"}.items():
-        lines = (folder / f"{kind}.yaml").read_text(encoding="utf-8").splitlines()
-        found.append((name, "\n".join(f"    {line}".rstrip() for line in lines)))
+    for kind, name in _EXAMPLES.items():
+        claims, observed = folder / f"{kind}.yaml", folder / f"{kind}.observed.yaml"
+        if claims.exists():
+            found.append((name, _indented(claims)))
+            if observed.exists():
+                found.append((f"{name}, what the probe saw", _indented(observed)))
     return found
+
+
+def _indented(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return "\n".join(f"    {line}".rstrip() for line in lines)
 
 
 def listed(form: str) -> str:

@@ -7,7 +7,7 @@
     STORE/artifact/<hash>/           the artifact as it was planned
     STORE/runs/<k2>/<key>/spec.json  everything hashed into the key, readable
                           aN.lock    who makes attempt N; its time is the heartbeat
-                          aN/        stdout.log stderr.log out/ record.json
+                          aN/        stdout.log stderr.log out/ probe/ record.json observed.json
                           result.json      a hard link to the record of the first complete attempt
                           result.aN.json   a result that a `--rerun` put aside: kept and counted
 """
@@ -33,6 +33,8 @@ from repcheck.record import Record
 from repcheck.runs import RunSpec, Status
 
 FORMAT = 1
+COPY = "artifact"
+PROBE = "probe"
 LOST_CAP = 3
 _SYNC_FROM_S = 1.0
 _BEGAN = time.time_ns()
@@ -280,7 +282,7 @@ def clear(folder: Path, *, out: bool = False) -> None:
 
     `out` removes that as well: a run that filled the disk must not stop all the others.
     """
-    for name in ("home", "out")[: 2 if out else 1]:
+    for name in ("home", "out", PROBE)[: 3 if out else 1]:
         path = f"{folder}/{name}"
         if os.path.islink(folder):  # noqa: PTH114 - a run replaced it; its target is not ours
             return

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from repcheck import discover
+from repcheck import discover, launch
 from repcheck import readers as reader_folder
 from repcheck.errors import RepcheckError
 from repcheck.machine import lock, processes
@@ -22,10 +22,9 @@ from repcheck.machine.environment import environment, program
 from repcheck.reader import OUT, Left, NoMetric, read
 from repcheck.record import Record, Step
 from repcheck.runs import RunSpec, Status
-from repcheck.store import Attempt, clear, mended
+from repcheck.store import COPY, PROBE, Attempt, clear, mended
 
 ISOLATION = "limits"
-COPY = "artifact"
 _TAIL = 16_384
 _NOT_FOUND = (126, 127)  # what sh ends with when it cannot start a command
 _SAID_CAP = 500
@@ -50,6 +49,7 @@ class Surroundings:
     python: Path
     limits: Limits = field(default_factory=Limits)
     stop: threading.Event = field(default_factory=threading.Event)
+    probe: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,11 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
         home.mkdir()
         copy(around.tree, home / COPY)
         visible = environment(home, around.python, spec.env, attempt.marker)
+        put = 0
+        if around.probe:
+            (folder / PROBE).mkdir()
+            put = (folder / PROBE).stat().st_ino
+            visible |= launch.variables(folder / PROBE, spec.env)
         made = folder.stat().st_ino
         # The logs stay open to the end: what a run puts in their place is never followed.
         with (folder / "stdout.log").open("w+b") as out, (folder / "stderr.log").open("w+b") as err:
@@ -88,6 +93,7 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
             hashes = [_capped(log, limits) for log in (out, err)]
         if not _still_there(folder, made):
             outcome = replace(outcome, status=Status.NO_METRIC, reason=_REPLACED)
+        lost = launch.settle(folder, put, limits.record_mb) if around.probe else {}
         left = Left(out=folder / "out", stdout=folder / "stdout.log", copy=home / COPY)
         metrics: dict[str, float] = {}
         notes: tuple[str, ...] = ()
@@ -116,6 +122,8 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
         stdout_sha256=hashes[0],
         stderr_sha256=hashes[1],
         steps=outcome.steps,
+        probe=around.probe,
+        lost=lost,
     )
 
 

@@ -66,7 +66,7 @@ def run_all(folder: Path, made: Plan, progress=silent, **options: object) -> tup
 
 def run_one(folder: Path, script: str, **more: object) -> Run:
     """Run one script once in a fresh store and return how it ended."""
-    options = {name: more.pop(name) for name in ("limits", "python") if name in more}
+    options = {name: more.pop(name) for name in ("limits", "python", "probe") if name in more}
     root = artifact(folder, script)
     (run,) = run_all(folder, plan(root, spec(**more)), **options)
     return run

@@ -138,7 +138,7 @@ def test_no_secret_of_the_environment_reaches_a_run(tmp_path, monkeypatch):
     run = run_one(tmp_path, script, reader="", env={"FROM_CLAIMS": "yes"})
     seen = (directory(tmp_path, run) / "stdout.log").read_text()
     assert "hunter2" not in seen
-    assert "PYTHONPATH" not in seen
+    assert "/somewhere" not in seen
     assert "('FROM_CLAIMS', 'yes')" in seen
     assert "('OMP_NUM_THREADS', '1')" in seen
     assert str(Path.home()) not in seen.replace(os.environ["PATH"], "").replace(str(tmp_path), "")

@@ -7,6 +7,9 @@ A fixture is a claims file under `tests/rules/<family>/<rule>/`:
 * `good*.yaml` is clean (nothing at minor or above) under every rule, and answered by its own; a
   comment there expects a note;
 * `unjudged*.yaml` is undetermined: never flagged, never cleared.
+
+Beside each there may be what a probe saw of the runs, in `bad.observed.yaml` (`observed_support`
+tells its form). A good fixture with one is cleared by its own rule, or the rule does not apply.
 """
 
 from __future__ import annotations
@@ -17,13 +20,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from observed_support import observed_beside, runs_beside
 
 from repcheck import rules
 from repcheck.claims.load import load
 from repcheck.errors import Reason
-from repcheck.fact import Evidence
+from repcheck.fact import Evidence, Level
 from repcheck.judge import judge
 from repcheck.rule import HEADINGS, Judgement, Rule, Severity, State
+from repcheck.rules_page import explained
 
 ROOT = Path(__file__).parent / "rules"
 FAMILIES = {
@@ -43,7 +48,8 @@ EXPECTED = re.compile(r"# (RC\d{3}[a-z]?): ([^#\n]*)")
 
 
 def fixtures(kind: str) -> list[Path]:
-    return sorted(ROOT.glob(f"*/*/{kind}*.yaml"))
+    found = ROOT.glob(f"*/*/{kind}*.yaml")
+    return sorted(path for path in found if not path.name.endswith(".observed.yaml"))
 
 
 def short(path: Path) -> str:
@@ -56,7 +62,8 @@ def rule_of(path: Path) -> Rule:
 
 @cache
 def judged(path: Path) -> tuple[Judgement, ...]:
-    return tuple(judge(Evidence(claims=load(path)), RULES.values()))
+    evidence = Evidence(claims=load(path), runs=runs_beside(path))
+    return tuple(judge(evidence, RULES.values()))
 
 
 def broken(judgements: Sequence[Judgement]) -> list[str]:
@@ -125,6 +132,31 @@ def test_a_good_fixture_says_enough_for_its_own_rule_to_answer(path: Path) -> No
     own = [j for j in judged(path) if j.rule == rule_of(path).code]
     answers = [j for j in own if j.reason is not Reason.UNDECLARED_KEY]
     assert answers, [f"{j.state}: {j.message}" for j in own]
+
+
+PROBED = [path for path in fixtures("good") if observed_beside(path).exists()]
+
+
+@pytest.mark.parametrize("path", PROBED, ids=short)
+def test_a_good_fixture_that_a_probe_saw_is_cleared_by_its_own_rule(path: Path) -> None:
+    own = [j for j in judged(path) if j.rule == rule_of(path).code]
+    cleared = [j for j in own if j.state is State.CLEARED]
+    exempt = own and all(j.state is State.NOT_APPLICABLE for j in own)
+    assert cleared or exempt, [f"{j.state}: {j.message}" for j in own]
+    assert all(j.limit and j.level is not Level.DECLARED for j in cleared)
+
+
+def test_explain_shows_what_the_probe_saw_below_the_claims() -> None:
+    page = explained("RC102b")
+    assert "## Example: flagged, what the probe saw\n    ours:\n" in page
+    assert "## Example: not flagged, what the probe saw" in page
+    assert "## Example: cleared after a run, what the probe saw" in explained("RC102")
+
+
+def test_every_observation_stands_beside_a_claims_file() -> None:
+    for path in ROOT.glob("*/*/*.observed.yaml"):
+        claims = path.with_name(path.name.replace(".observed.yaml", ".yaml"))
+        assert claims.exists(), f"no {claims.name} beside {path}"
 
 
 @pytest.mark.parametrize("path", fixtures("unjudged"), ids=short)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from repcheck import launch
 from repcheck.executor import Kind, Options, Progress, Tally, executor
 from repcheck.machine import lock, processes
 from repcheck.machine.artifact import snapshot
@@ -44,7 +45,9 @@ def execute(plan: Plan, store: Store, options: Options, progress: Progress) -> R
         processes.adopt_orphans()
         with mended(store.root):
             tree = snapshot(plan.tree, store.root / "artifact")
-        around = Surroundings(tree=tree, python=python, limits=options.limits)
+        if options.probe:
+            launch.warm()
+        around = Surroundings(tree=tree, python=python, limits=options.limits, probe=options.probe)
         crew = _Crew(store, around, tally, pending, _deadline(plan))
         crew.work(max(1, options.jobs))
         found |= crew.found
@@ -82,8 +85,14 @@ def _again(spec: RunSpec, store: Store, result: Record, options: Options) -> boo
 
 def finished(store: Store, spec: RunSpec, record: Record) -> Run:
     """Return a stored result as a run, its metrics read as the specification now says."""
-    read = reread(spec, record, store.folder(spec.key) / f"a{record.attempt}")
-    return run_of(spec, read, attempts=store.attempts(spec.key), directory=store.place(record))
+    folder = store.folder(spec.key) / f"a{record.attempt}"
+    return run_of(
+        spec,
+        reread(spec, record, folder),
+        attempts=store.attempts(spec.key),
+        directory=store.place(record),
+        observation=launch.observed(folder, record),
+    )
 
 
 class _Crew:
@@ -196,13 +205,14 @@ class _Crew:
         self.held.add(attempt)
         try:
             result = self.store.finish(attempt, supervise(spec, attempt, self.around))
+            # The result is safe by now; the files it opened are hashed before the copy goes.
+            ended = not result.status.infrastructure
+            run = finished(self.store, spec, result) if ended else None
         finally:
             self.held.discard(attempt)
             lock.release(attempt.lock)
             self.rubbish.put(attempt.folder)
-        if not result.status.infrastructure:
-            place = self.store.place(result)
-            run = run_of(spec, result, attempts=attempt.number, directory=place)
+        if run is not None:
             self._keep(Kind.FINISHED, spec, run)
 
     def _wait_for(self, spec: RunSpec) -> None:

@@ -13,6 +13,9 @@ from repcheck.fact import Evidence, Fact, Level, Quantity
 from repcheck.observation import Observation, Training
 from repcheck.runs import Run, Status
 
+MOST = 1e18
+"""More than anything that was ever counted."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
@@ -38,6 +41,8 @@ class Sight:
             gap = seen.gap("process", "training")
             if gap is not None:
                 why = why or gap.why
+            elif seen.training is not None and not possible(seen.training):
+                why = why or "its record holds impossible numbers"
             elif seen.training is not None:
                 found.append((run, seen.training))
         if not found:
@@ -74,6 +79,25 @@ class Sight:
         )
 
 
+def possible(training: Training) -> bool:
+    """Return whether a training's numbers can be true: a record may be forged."""
+    optimizer = training.optimizer
+    counts = (
+        *(training.samples, training.drawn, training.unique),
+        *(training.unsure, training.most_draws, optimizer.distinct_lrs),
+    )
+    rates = (optimizer.peak_lr, optimizer.first_lr, optimizer.last_lr, *optimizer.lr.value)
+    sizes = (training.batch, training.accumulation)
+    return (
+        training.steps >= 1
+        and training.world >= 1
+        and all(count is None or 0 <= count < MOST for count in counts)
+        and all(size is None or 0 < size < MOST for size in sizes)
+        and all(0 <= rate < MOST for rate in rates)
+        and 0 <= training.repeated_batches <= 1
+    )
+
+
 def source_of(run: Run) -> str:
     """Return where a run's record is: its key and its folder in the store."""
     return f"run {run.key[:12]} ({run.directory}/probe)"
@@ -88,9 +112,7 @@ class Observed(Fact):
 
     @classmethod
     def draw(cls, evidence: Evidence) -> Self:
-        """Take the runs that ended well; nothing rerun is a fact that nobody has."""
-        if not evidence.runs:
-            raise Missing(Reason.NOT_OBSERVED, "rerun it with `repcheck check`")
+        """Take the runs; `of` says what is missing, so that a rule may do without them."""
         return cls(runs=evidence.runs)
 
     def of(self, method: Method, dataset: str = "") -> Sight:

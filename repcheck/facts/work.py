@@ -1,20 +1,23 @@
 """The training work of each method: steps, samples, effective epochs and tokens.
 
-What the authors state, until a probe has counted: an observed budget then takes its place, and the
-rules that ask here do not change.
+What the authors state, until a probe has counted: what it counted then takes the place of the
+statement, unit by unit, and the rules that ask here do not change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
-from repcheck.budget import Amount, Budget, stated_budget
+from repcheck.budget import Amount, Budget, Known, figure, stated_budget
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Claims, Method
-from repcheck.errors import Inapplicable
+from repcheck.errors import Inapplicable, Missing
 from repcheck.fact import Evidence, Fact, Level, Quantity
+from repcheck.facts.observed import Observed, source_of
+from repcheck.facts.pace import Pace, against, fewer_devices, middle, paces, repetition
+from repcheck.where import Where
 
 Unit = Literal[
     "length", "per_step", "train_size", "draws", "steps", "samples", "epochs", "tokens", "env_steps"
@@ -23,15 +26,18 @@ Unit = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A method's budget and the level at which it is known."""
+    """A method's budget, of which some units were counted and the others are stated."""
 
     method: str
     budget: Budget
-    level: Level = Level.DECLARED
 
     def has(self, *units: Unit) -> bool:
         """Return whether all these units can be had."""
         return all(self.budget.has(unit) for unit in units)
+
+    def counted(self, *units: Unit) -> bool:
+        """Return whether a probe counted all these units."""
+        return self.budget.counted.issuperset(units)
 
     def amount(self, unit: Unit) -> Amount:
         """Return the amount in a unit.
@@ -53,24 +59,25 @@ class Seen:
             name=f"{self.method}.{unit}",
             value=amount.value,
             unit=amount.unit,
-            level=self.level,
-            source=f"{amount.place} ({amount.made_of})",
+            level=Level.OBSERVED if self.counted(unit) else Level.DECLARED,
+            source=amount.made_of if self.counted(unit) else f"{amount.place} ({amount.made_of})",
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work(Fact):
-    """The work of every method; `observed` holds what a probe counted, by method."""
+    """The work of every method; `observed` is what a probe saw, if anything was rerun."""
 
     label: ClassVar[str] = "training work"
     claims: Claims
-    observed: Mapping[str, Budget] = field(default_factory=dict)
+    observed: Observed | None = None
     _made: dict[tuple[str, str, str], Seen] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def draw(cls, evidence: Evidence) -> Self:
-        """Read the stated budgets."""
-        return cls(claims=evidence.claims)
+        """Read the stated budgets, and take what was counted where there are runs."""
+        observed = evidence.get(Observed) if evidence.runs else None
+        return cls(claims=evidence.claims, observed=observed)
 
     def of(self, method: Method, *, beside: Method | None = None, dataset: str = "") -> Seen:
         """Return a method's work, as observed or else as stated beside another's."""
@@ -80,12 +87,22 @@ class Work(Fact):
         return self._made[key]
 
     def _of(self, method: Method, beside: Method | None, dataset: str) -> Seen:
-        if method.id in self.observed:
-            budget, level = self.observed[method.id], Level.OBSERVED
-        else:
-            budget = stated_budget(self.claims, method, beside=beside, dataset=dataset)
-            level = Level.DECLARED
-        return Seen(method=method.id, budget=budget, level=level)
+        stated = stated_budget(self.claims, method, beside=beside, dataset=dataset)
+        found = self.paces(method, stated, dataset)
+        if not found or fewer_devices(method, middle(found).training):
+            return Seen(method=method.id, budget=stated)
+        counted = _counted(method, stated, found)
+        return Seen(method=method.id, budget=stated.overruled(counted, _mixed(stated, found)))
+
+    def paces(self, method: Method, stated: Budget, dataset: str = "") -> list[Pace]:
+        """Return what was counted of each run of a method; nothing if no training was seen."""
+        if self.observed is None:
+            return []
+        size = stated.train_size.value if stated.has("train_size") else None
+        try:
+            return paces(self.observed.of(method, dataset), size)
+        except Missing:
+            return []
 
     def both(self, comparison: Comparison) -> tuple[Seen, Seen]:
         """Return the work of the method and of the baseline it is compared with."""
@@ -94,6 +111,86 @@ class Work(Fact):
             self.of(ours, beside=theirs, dataset=comparison.dataset),
             self.of(theirs, beside=ours, dataset=comparison.dataset),
         )
+
+
+def _mixed(stated: Budget, found: list[Pace]) -> set[str]:
+    """Return the units that rest on the stated size of the training set."""
+    if middle(found).sized:
+        return set()
+    in_epochs = stated.has("length") and stated.length.unit == "epochs"
+    return {"epochs", "draws", "length"} if in_epochs else {"epochs", "draws"}
+
+
+def _counted(method: Method, stated: Budget, found: list[Pace]) -> dict[str, Known]:
+    """Return the units that were counted; the others stay as stated.
+
+    Steps alone say nothing of a length in epochs: all of it then stays as stated.
+    """
+    pace = middle(found)
+    if pace.samples is None and stated.has("length") and stated.length.unit == "epochs":
+        return {}
+    train = method.train
+    step, sample, passes = train.iterations.place, train.samples.place, train.epochs.place
+    seen: dict[str, Known | None] = {
+        "steps": _amount(found, lambda one: one.training.steps, "steps", step),
+        "samples": _amount(found, lambda one: one.samples, "samples", sample),
+        "per_step": _amount(
+            found, lambda one: one.per_step, "samples a step", train.batch_size.place
+        ),
+    }
+    size = stated.train_size.place if stated.has("train_size") else train.subset.place
+    if pace.sized:
+        seen["train_size"] = _amount(found, lambda one: one.unique, "training samples", size)
+    seen["epochs"] = _amount(found, lambda one: one.epochs, "epochs", passes)
+    made = {unit: known for unit, known in seen.items() if known is not None}
+    return made | _length(method, stated, found, made)
+
+
+def _length(
+    method: Method, stated: Budget, found: list[Pace], made: dict[str, Known]
+) -> dict[str, Known]:
+    """Return the length in the unit it is stated in, and the draws of a stated epoch."""
+    unit = stated.length.unit if stated.has("length") else "iterations"
+    if unit in {"iterations", "samples"}:
+        known = made.get("steps" if unit == "iterations" else unit)
+        return {"length": replace(known, unit=unit)} if isinstance(known, Amount) else {}
+    whole, pace = made.get("epochs"), middle(found)
+    beside = against(method, stated, pace) if unit == "epochs" else None
+    if beside is None or not isinstance(whole, Amount):
+        return {}
+    once = stated.draws.value if stated.has("draws") else 1.0
+    shown = repetition(method, pace, beside.ratio)
+    if beside.same or (beside.ratio > 1 and shown):
+        draws = once * beside.ratio
+        at = method.train.repeats.place
+        return {
+            "draws": replace(whole, value=draws, unit="draws", span="", place=at),
+            "length": replace(whole, value=whole.value / draws, span=""),
+        }
+    words = (
+        f"`{method.id}` trained {figure(beside.counted)} epochs where {stated.length} are stated"
+    )
+    return {"draws": Inapplicable(f"{words} (RC102b)"), "length": whole}
+
+
+def _amount(
+    found: list[Pace], get: Callable[[Pace], float | None], unit: str, place: Where
+) -> Amount | None:
+    """Return the middle run's value, with the span over all runs; None if it was not seen."""
+    run = middle(found)
+    value = get(run)
+    if value is None:
+        return None
+    values = [float(one) for one in map(get, found) if one is not None]
+    low, high = min(values), max(values)
+    span = f"{figure(low)} to {figure(high)} over {len(values)} runs" if low < high else ""
+    return Amount(
+        value=float(value),
+        unit=unit,
+        made_of=f"{source_of(run.run)}, counted",
+        place=place,
+        span=span,
+    )
 
 
 def ratio(ours: float, theirs: float) -> float:

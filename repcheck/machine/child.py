@@ -32,10 +32,14 @@ _DISK_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a command may use; `file_mb` is the largest single file, `log_mb` each output stream."""
+    """What a command may use; `file_mb` is the largest single file, `log_mb` each output stream.
+
+    `record_mb` is what is kept of a probe's record; no run is ended for a larger one.
+    """
 
     time_s: float = 3600.0
     log_mb: float = 64.0
+    record_mb: float = 1024.0
     file_mb: float = 65536.0
     disk_floor_mb: float = 64.0
     grace_s: float = 2.0

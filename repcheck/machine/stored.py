@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from dataclasses import fields
 from functools import cache
@@ -12,12 +13,15 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from repcheck.observation import OBSERVATION_SCHEMA, Observation
 from repcheck.reader import LARGEST
 from repcheck.record import RECORD_SCHEMA, Record
 from repcheck.runs import RunSpec
 
 SIZE_CAP = 4 * 2**20
 PLAN_CAP = 256 * 2**20
+OBSERVATION_CAP = 32 * 2**20
+_HALF = re.compile(rb"\\u[dD]")
 
 
 def content(path: Path, *, cap: int = SIZE_CAP) -> bytes | None:
@@ -63,6 +67,52 @@ def _records() -> TypeAdapter[Record]:
 @cache
 def _specs() -> TypeAdapter[RunSpec]:
     return TypeAdapter(RunSpec)
+
+
+@cache
+def _observations() -> TypeAdapter[Observation]:
+    return TypeAdapter(Observation)
+
+
+def observation(path: Path) -> Observation | None:
+    """Return a stored observation, or None: absent, torn, not finite or of another schema."""
+    text = content(path, cap=OBSERVATION_CAP)
+    return None if text is None else _observation(text)
+
+
+def sound(seen: Observation) -> Observation | None:
+    """Return an observation as the store gives it back; None if a forged record made it absurd.
+
+    What is no character (a file's name may hold such) becomes a question mark.
+    """
+    try:
+        text = json.dumps(seen, allow_nan=False, ensure_ascii=False, default=_fields)
+    except ValueError:
+        return None
+    return _observation(text.encode("utf-8", errors="replace"))
+
+
+def _observation(text: bytes) -> Observation | None:
+    try:
+        found = json.loads(text, parse_float=_possible, parse_int=_possible, parse_constant=_never)
+        if not isinstance(found, dict) or found.get("schema") != OBSERVATION_SCHEMA:
+            return None
+        if _HALF.search(text):  # half a character could be written nowhere
+            json.dumps(found, ensure_ascii=False).encode()
+        return _observations().validate_python(found)
+    except (ValueError, RecursionError):  # ValidationError and UnicodeError are ValueErrors
+        return None
+
+
+def _possible(text: str) -> float | int:
+    number = float(text) if any(mark in text for mark in ".eE") else int(text)
+    if not abs(number) <= LARGEST:
+        raise ValueError(f"{text[:40]} is beyond all that can be counted")
+    return number
+
+
+def _never(text: str) -> float:
+    raise ValueError(f"{text} is no number")
 
 
 def record(path: Path) -> Record | None:

@@ -11,7 +11,8 @@ learning rate tuned for it; or the large batch is the contribution (`attributed_
 [train.batch_size]`). Fewer iterations at a larger batch, with the same samples in all, are fine.
 
 ## How it is decided
-Samples S = iterations x batch x devices x accumulated passes, for both. The finding is S(method)
+Samples S = iterations x batch x devices x accumulated passes, for both; after a rerun, steps and
+samples as they were counted. The finding is S(method)
 / S(baseline) above 1.05 (minor) or 1.25 (major) while the iterations are no more than 1.05 times
 the baseline's. If the method takes more iterations, the length is at stake, not the batch
 (RC102); if it draws its samples repeatedly within a stated epoch, that is RC103. Lengths given
@@ -28,11 +29,12 @@ Trick 1.1 of the hzwer list: enlarge the batch size and pretend the iteration co
 
 from __future__ import annotations
 
-from repcheck.budget import figure
+from repcheck.budget import Amount, figure
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Train
 from repcheck.errors import Inapplicable
-from repcheck.facts.work import Seen, Work, assumed, more_samples, ratio, through_batch
+from repcheck.fact import Quantity
+from repcheck.facts.work import Seen, Unit, Work, assumed, more_samples, ratio, through_batch
 from repcheck.finding import conservative, contribution, graded, mismatches, times
 from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Severity, rule
 from repcheck.where import Where
@@ -49,7 +51,7 @@ def check(
         return found
     ours, theirs = work.both(comparison)
     _demand_steps(ours, theirs)
-    seen = tuple(side.quantity(unit) for side in (ours, theirs) for unit in ("steps", "samples"))
+    seen = _seen(ours, theirs)
     steps = ratio(ours.value("steps"), theirs.value("steps"))
     more = more_samples(ours, theirs)
     if not through_batch(ours, theirs, minor) and not 1 / minor <= more <= minor:
@@ -72,6 +74,14 @@ def check(
     )
 
 
+def _seen(ours: Seen, theirs: Seen) -> tuple[Quantity, ...]:
+    """Return what the answer rests on: tokens and environment steps are compared as stated."""
+    units: list[Unit] = ["steps", "samples"]
+    if {ours.amount("length").unit, theirs.amount("length").unit} & {"tokens", "environment steps"}:
+        units.append("length")
+    return tuple(side.quantity(unit) for side in (ours, theirs) for unit in units)
+
+
 def _demand_steps(ours: Seen, theirs: Seen) -> None:
     lengths = (ours.amount("length"), theirs.amount("length"))
     if not (ours.budget.steps_stated or theirs.budget.steps_stated):
@@ -82,11 +92,16 @@ def _demand_steps(ours: Seen, theirs: Seen) -> None:
 def _words(ours: Seen, theirs: Seen, more: float) -> str:
     mine, other = ours.amount("samples"), theirs.amount("samples")
     return (
-        f"`{ours.method}` sees {figure(mine.value)} training samples in "
-        f"{figure(ours.value('steps'))} iterations and `{theirs.method}` {figure(other.value)} in "
-        f"{figure(theirs.value('steps'))} ({times(more)}; {figure(ours.value('per_step'))} vs "
-        f"{figure(theirs.value('per_step'))} a step){assumed(mine, other)}"
+        f"`{ours.method}` sees {figure(mine.value)} training samples{_span(mine)} in "
+        f"{figure(ours.value('steps'))} iterations and `{theirs.method}` {figure(other.value)}"
+        f"{_span(other)} in {figure(theirs.value('steps'))} ({times(more)}; "
+        f"{figure(ours.value('per_step'))} vs {figure(theirs.value('per_step'))} a step)"
+        f"{assumed(mine, other)}"
     )
+
+
+def _span(amount: Amount) -> str:
+    return f" ({amount.span})" if amount.span else ""
 
 
 def _place(ours: Train, theirs: Train) -> Where:

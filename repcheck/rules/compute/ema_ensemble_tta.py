@@ -9,10 +9,11 @@ Both have it; or it is what the paper offers (`attributed_to: [ema]`); or the ta
 method's plain number.
 
 ## How it is decided
-For each of `ema`, `swa`, `ensemble_size`, `tta` and `distillation.self`: stated as used by the
-method (more members or views than the baseline's) and stated as not used by the baseline (`none`,
-`false`, 1). Where one of the two is silent, nothing is decided, and the answer names the key. Two
-sides of a key that differ are a mismatch of this rule.
+For each of `ema`, `swa`, `ensemble_size`, `tta` and `distillation.self`: used by the method (more
+members or views than the baseline's) and not used by the baseline, as a rerun showed it (RC108b
+tells how), else as stated (`none`, `false`, 1). What was seen counts even where nobody states it.
+Where one of the two is neither seen nor stated, nothing is decided, and the answer names the key.
+Two sides of a key that differ are a mismatch of this rule.
 
 ## How to fix
 Give the baseline the same post-processing, or report the plain number of both.
@@ -25,104 +26,142 @@ too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Method
 from repcheck.claims.stated import Section, Stated
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
+from repcheck.facts.agreement import Agreement
 from repcheck.finding import conservative, contribution, mismatches
 from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Outcome, Severity, rule
 from repcheck.where import Where
 
-Strength = tuple[float | None, str, Where]
 KEYS = ("ema", "ema.decay", "swa", "ensemble_size", "tta", "tta.views", "distillation.self_")
+ALIKE = 0.1
+LIMIT = "averaged weights, one more member, one more view"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strength:
+    """How strongly a part is used: 0 is not, nothing is unknown; in words, and where it stands."""
+
+    value: float | None
+    words: str
+    place: Where
+    seen: Quantity | None = None
+    silent: bool = False
 
 
 def _section(section: Section, count: Stated[int] | None = None) -> Strength:
-    """Return how strongly a part is used (0 is not, nothing is unknown), in words, and where."""
     if section.undeclared:
-        return None, section.place.path, section.place
+        return Strength(value=None, words=section.place.path, place=section.place, silent=True)
     if section.absent:
-        return 0.0, "none", section.place
+        return Strength(value=0.0, words="none", place=section.place)
     views = float(count.get(2)) if count is not None and count.known else 2.0
     short = getattr(section, type(section).short or "", None)
     words = str(short) if isinstance(short, Stated) and short.known else "used"
-    return max(0.0, views - 1), words, section.place
+    return Strength(value=max(0.0, views - 1), words=words, place=section.place)
 
 
 def _ensemble(method: Method) -> Strength:
     leaf = method.ensemble_size
     if leaf.undeclared:
-        return None, leaf.path, leaf.place
-    return float(leaf.get(1) - 1), str(leaf.get(1)), leaf.place
+        return Strength(value=None, words=leaf.path, place=leaf.place, silent=True)
+    return Strength(value=float(leaf.get(1) - 1), words=str(leaf.get(1)), place=leaf.place)
 
 
 def _self_distillation(method: Method) -> Strength:
     leaf, section = method.distillation.self_, method.distillation
     if section.absent or leaf.known:
         used = leaf.get(False)
-        return float(used), "used" if used else "none", leaf.place
-    return None, leaf.path, leaf.place
+        return Strength(value=float(used), words="used" if used else "none", place=leaf.place)
+    return Strength(value=None, words=leaf.path, place=leaf.place, silent=True)
 
 
-FACTORS: dict[str, Callable[[Method], Strength]] = {
-    "ema": lambda method: _section(method.ema),
-    "swa": lambda method: _section(method.swa),
-    "ensemble_size": _ensemble,
-    "tta": lambda method: _section(method.tta, method.tta.views),
-    "distillation.self": _self_distillation,
+FACTORS: dict[str, tuple[str, Callable[[Method], Strength]]] = {
+    "ema": ("ema", lambda method: _section(method.ema)),
+    "swa": ("swa", lambda method: _section(method.swa)),
+    "ensemble_size": ("ensemble_size", _ensemble),
+    "tta": ("tta.views", lambda method: _section(method.tta, method.tta.views)),
+    "distillation.self": ("distillation.self", _self_distillation),
 }
 
 
+def _strength(method: Method, agreement: Agreement, name: str) -> Strength:
+    """Return how strongly a part is used: as it was seen, else as it is stated."""
+    key, stated = FACTORS[name]
+    told, line = stated(method), agreement.line(method, key)
+    if line is None or line.quantity is None or line.state == "unseen":
+        return told
+    if key == "distillation.self" and line.quantity.value and line.state != "same":
+        return told  # a copy that is asked may be a target network
+    value = float(line.quantity)
+    counted = key in {"tta.views", "ensemble_size"}
+    return Strength(
+        value=max(0.0, value - 1) if counted else float(value > 0),
+        words=line.observed,
+        place=told.place,
+        seen=line.quantity,
+        silent=told.silent,
+    )
+
+
 @rule("RC108", Severity.MAJOR)
-def check(comparison: Comparison) -> Answer:
+def check(comparison: Comparison, agreement: Agreement) -> Answer:
     if found := mismatches(comparison, keys=KEYS):
         return found
     answers: list[Outcome] = []
     missing: list[Missing] = []
     for name in FACTORS:
         try:
-            answers.append(_one(comparison, name))
+            answers.append(_one(comparison, agreement, name))
         except Missing as lacking:
             missing.append(lacking)
     if flagged := [answer for answer in answers if isinstance(answer, Flagged)]:
         return flagged
     if missing:
         raise missing[0]
-    exempt = [answer for answer in answers if isinstance(answer, NotApplicable)]
-    seen = tuple(
-        Quantity(name=f"{method.id}.{name}", value=words, source=str(place))
-        for name, strength in FACTORS.items()
-        for method in (comparison.method, comparison.baseline)
-        for _, words, place in (strength(method),)
-    )
-    if exempt:
+    if exempt := [answer for answer in answers if isinstance(answer, NotApplicable)]:
         return exempt[0]
-    return Cleared(message="both are evaluated alike", seen=seen, limit="one more member or view")
-
-
-def _one(comparison: Comparison, name: str) -> Outcome | Cleared:
-    (mine, mine_said, at), (other, other_said, there) = (
-        FACTORS[name](method) for method in (comparison.method, comparison.baseline)
+    seen = tuple(
+        _quantity(method, name, _strength(method, agreement, name))
+        for name in FACTORS
+        for method in (comparison.method, comparison.baseline)
     )
-    if mine is None:
-        raise Missing(Reason.UNDECLARED_KEY, f"declare `{mine_said}`")
-    seen = Quantity(name=f"{comparison.method.id}.{name}", value=mine_said, source=str(at))
-    if mine and other is None:
-        raise Missing(Reason.UNDECLARED_KEY, f"declare `{other_said}`")
+    return Cleared(message="both are evaluated alike", seen=seen, limit=LIMIT)
+
+
+def _quantity(method: Method, name: str, strength: Strength) -> Quantity:
+    return strength.seen or Quantity(
+        name=f"{method.id}.{name}", value=strength.words, source=str(strength.place)
+    )
+
+
+def _one(comparison: Comparison, agreement: Agreement, name: str) -> Outcome:
+    mine = _strength(comparison.method, agreement, name)
+    other = _strength(comparison.baseline, agreement, name)
+    if mine.value is None:
+        raise Missing(Reason.UNDECLARED_KEY, f"declare `{mine.words}`")
+    if mine.value and other.value is None:
+        raise Missing(Reason.UNDECLARED_KEY, f"declare `{other.words}`")
     both = (
-        seen,
-        Quantity(name=f"{comparison.baseline.id}.{name}", value=other_said, source=str(there)),
+        _quantity(comparison.method, name, mine),
+        _quantity(comparison.baseline, name, other),
     )
     words = (
-        f"`{name}` is {mine_said} for `{comparison.method.id}` and {other_said} for "
+        f"`{name}` is {mine.words} for `{comparison.method.id}` and {other.words} for "
         f"`{comparison.baseline.id}`"
     )
-    if other is not None and mine < other:
-        return conservative(words, both, at)
-    if other is None or mine == other:
-        return Cleared(message=words, seen=seen, limit="one more member or view")
+    if other.value is None or abs(mine.value - other.value) <= ALIKE * (1 + other.value):
+        return Cleared(message=words, seen=both[0], limit=LIMIT)
+    if mine.value < other.value:
+        return conservative(words, both, mine.place)
+    hidden = mine.silent and mine.seen is not None
     return contribution(comparison, name) or Flagged(
-        message=words, kind=Kind.ASYMMETRY, seen=both, at=at
+        message=f"{words}, which is not declared" if hidden else words,
+        kind=Kind.OMISSION if hidden else Kind.ASYMMETRY,
+        seen=both,
+        at=mine.place,
     )

@@ -12,11 +12,12 @@ epochs for the other are fine where they come to the same number of samples.
 
 ## How it is decided
 Both lengths are converted into samples S and effective epochs S / U (U: different training
-samples). The finding is a ratio above 1.05 (minor) or 1.25 (major) in the method's favour; where
-the training sets differ, in samples and in epochs both. The larger batch at equal iterations is
-left to RC101, repeats within an epoch to RC103, so that each is found once. Two sides of a length
-(paper and artifact) that differ are a mismatch of this rule. A training that resumes from a
-checkpoint has a past that its length does not tell.
+samples); after a rerun, all three as they were counted. The finding is a ratio above 1.05 (minor)
+or 1.25 (major) in the method's favour; where the training sets differ, in samples and in epochs
+both. The larger batch at equal iterations is left to RC101, repeats within an epoch to
+RC103, so that each is found once. Two sides of a length (paper and artifact) that differ are a
+mismatch of this rule. A training that resumes from a checkpoint has a past that its length does not
+tell.
 
 ## How to fix
 Give both lengths in epochs and in steps, and train the baseline as long as the method, with its
@@ -63,7 +64,9 @@ def check(
     words = _words(ours, theirs, longer)
     if whole < 1 / minor:
         return conservative(words, seen, ours.amount("length").place)
-    if min(whole, longer) <= minor:
+    if longer <= minor < whole:
+        return NotApplicable(message="the stated epochs match; repeats within them do not (RC103)")
+    if whole <= minor:
         return _unless_resumed(comparison, words, seen, minor)
     if exempt := contribution(comparison, *KEYS):
         return exempt

@@ -12,12 +12,15 @@ Both use one schedule, or each uses the best of the same search (`tuning.space` 
 nothing to compare.
 
 ## How it is decided
-Each stated schedule is drawn as lr / peak over the training (`type`, `horizon`, `warmup_steps`,
-`final_lr`, `milestones`). The mean distance of the two is aligned up to 0.05, minor up to 0.15,
-major above, if the method ends no higher than the baseline; a method that is annealed less is a
-note. Types that differ and cannot be drawn are minor. For a claim with `at_step`, a method whose
-schedule is complete there beside a baseline's below 0.80 is major. Two sides that differ are a
-mismatch.
+Where a rerun of both was seen, its learning rates are drawn as lr / peak over the training;
+otherwise each stated schedule is (`type`, `horizon`, `warmup_steps`, `final_lr`, `milestones`). The
+mean distance of the two is aligned up to 0.05, minor up to 0.15, major above, if the method ends no
+higher than the baseline; a method that is annealed less is a note. The strongest form, always
+major, is a method that ends below 0.05 of its peak beside a baseline that ends above 0.50. Types
+that differ and cannot be drawn are minor; two plateau rules stated alike are one rule, whatever
+they did. For a claim with `at_step`, a method whose schedule is complete there beside a baseline's
+below 0.80 is major; as seen, a method below 0.05 of its peak there beside a baseline above 0.50.
+Two sides that differ are a mismatch.
 
 ## How to fix
 Give both the same schedule, stretched to the training each gets, or search it for both.
@@ -30,6 +33,7 @@ wanted result; decaying earlier makes training look efficient.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from repcheck.claims.comparison import Comparison
 from repcheck.errors import Inapplicable, Missing, Reason
@@ -43,6 +47,7 @@ from repcheck.facts.recipe import (
     searched,
     tuned_alike,
 )
+from repcheck.facts.schedule import Trace, Traces
 from repcheck.facts.work import Seen, Work
 from repcheck.finding import conservative, contribution, graded, mismatches
 from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Severity, rule
@@ -52,10 +57,20 @@ FIELDS = ("type", "horizon", "warmup_steps", "final_lr", "milestones", "gamma", 
 KEYS = ("lr_schedule", *(f"lr_schedule.{field}" for field in FIELDS))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bands:
+    """The thresholds in force: two mean distances, and a share of a schedule."""
+
+    minor: float
+    major: float
+    unfinished: float
+
+
 @rule("RC201", Severity.MAJOR)
 def check(
     comparison: Comparison,
     work: Work,
+    traces: Traces,
     *,
     minor: float = 0.05,
     major: float = 0.15,
@@ -63,6 +78,78 @@ def check(
 ) -> Answer:
     if found := mismatches(comparison, keys=KEYS[1:]):
         return found
+    bands = Bands(minor=minor, major=major, unfinished=unfinished)
+    try:
+        both = traces.both(comparison)
+    except Missing:
+        return _as_stated(comparison, work, bands)
+    return _as_seen(comparison, both, bands)
+
+
+def _as_seen(comparison: Comparison, both: tuple[Trace, Trace], bands: Bands) -> Answer:
+    ours, theirs = both
+    if any("schedulefree" in trace.optimizer.cls.lower() for trace in both):
+        return NotApplicable(message="a schedule-free optimizer has no schedule to compare")
+    distance = ours.schedule.distance(theirs.schedule) or 0.0
+    seen = tuple(trace.quantity("lr_end / lr_max", round(trace.last, 6)) for trace in both)
+    words = (
+        f"`{ours.method}` {ours.said()} and `{theirs.method}` {theirs.said()}; "
+        f"mean distance {distance:.2f}"
+    )
+    exempt = contribution(comparison, "lr_schedule") or _searched(comparison)
+    if early := list(_seen_at_step(comparison, both, seen)):
+        return exempt or early
+    if distance <= bands.minor or _same_plateau(comparison):
+        return Cleared(message=words, seen=seen, limit=f"a mean distance of {bands.minor}")
+    at = _where(comparison)
+    if ours.end > theirs.end + bands.minor:
+        return conservative(words, seen, at)
+    if exempt:
+        return exempt
+    annealed = ours.last < 0.05 and theirs.last > 0.5
+    weight = Severity.MAJOR if annealed else graded(distance, bands.minor, bands.major)
+    return Flagged(message=words, kind=Kind.ASYMMETRY, severity=weight, seen=seen, at=at)
+
+
+def _where(comparison: Comparison) -> Where:
+    """Return where the method's schedule stands; nowhere if it is not written."""
+    stated = comparison.method.lr_schedule
+    return comparison.place if stated.undeclared else stated.type.place
+
+
+def _same_plateau(comparison: Comparison) -> bool:
+    mine, other = comparison.method.lr_schedule, comparison.baseline.lr_schedule
+    if not all("plateau" in stated.type.get("").lower() for stated in (mine, other)):
+        return False
+    pairs = [(getattr(mine, field), getattr(other, field)) for field in FIELDS[1:]]
+    return all(equal(a, b) for a, b in pairs if not (a.undeclared and b.undeclared))
+
+
+def _seen_at_step(
+    comparison: Comparison, both: tuple[Trace, Trace], seen: tuple[Quantity, ...]
+) -> Iterator[Flagged]:
+    for claim in comparison.claims:
+        for unit, step in claim.at_step.get({}).items():
+            pairs = zip((comparison.method, comparison.baseline), both, strict=True)
+            totals = [
+                method.train.epochs.get(0.0) if unit == "epochs" else trace.steps
+                for method, trace in pairs
+            ]
+            if not all(totals):
+                continue
+            mine, other = (t.at(step / n) for t, n in zip(both, totals, strict=True))
+            if mine < 0.05 and other > 0.5:
+                yield Flagged(
+                    message=f"at {step:g} {unit} `{both[0].method}` is at {mine:.2f} of its peak "
+                    f"rate and `{both[1].method}` at {other:.2f}",
+                    kind=Kind.ASYMMETRY,
+                    seen=seen,
+                    at=claim.at_step.place,
+                )
+
+
+def _as_stated(comparison: Comparison, work: Work, bands: Bands) -> Answer:
+    minor, major, unfinished = bands.minor, bands.major, bands.unfinished
     both = work.both(comparison)
     ours = schedule(comparison.method, both[0])
     theirs = schedule(comparison.baseline, both[1])

@@ -10,11 +10,14 @@ what the paper offers (`attributed_to: [optimizer]`, or a single field). No weig
 and norms is no difference, nor are fused implementations.
 
 ## How it is decided
-The fields of `optimizer` other than `lr`, compared where both state them (numbers to one
-millionth; none, n/a, false and zero are the same). Different types are one difference: their own
-fields are then not compared. A difference that the authors state is minor, whatever its size; one
-finding lists them all. A field that only one side states decides nothing. Two sides of a field
-that differ are a mismatch of this rule.
+The fields of `optimizer` other than `lr`: as a rerun of both showed them (after the first step, of
+the group with the most parameters), else compared where both state them. Numbers to one millionth;
+none, n/a, false and zero are the same; a field that a schedule moves is not compared, and an
+observed epsilon up to 1e-6 on both sides is a default. Different types are one difference: their
+own fields are then not compared, and Adam and AdamW are one where nothing decays. A difference that
+the authors state is minor, whatever its size; one that a rerun shows and one side does not state is
+major. One finding lists them all. Without a rerun, a field that only one side states decides
+nothing. Two sides of a field that differ are a mismatch of this rule.
 
 ## How to fix
 Give both the same optimizer, or search both with as many trials.
@@ -31,21 +34,111 @@ from repcheck.claims.comparison import Comparison
 from repcheck.claims.stated import Stated
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
+from repcheck.facts.optimizers import FIELDS as SEEN
+from repcheck.facts.optimizers import Knobs, Optimizers, alike, one_type, said
 from repcheck.facts.recipe import equal, tuned_alike
 from repcheck.finding import contribution, mismatches
 from repcheck.rule import Answer, Cleared, Flagged, Kind, Severity, rule
+from repcheck.where import Where
 
 OWN = ("momentum", "nesterov", "betas", "eps")
 ANY = ("weight_decay", "clip_norm", "lookahead", "sam")
 FIELDS = ("type", *OWN, *ANY)
 KEYS = tuple(f"optimizer.{field}" for field in FIELDS)
+TINY = 1e-6
 Pair = tuple[Stated[Any], Stated[Any]]
 
 
 @rule("RC204", Severity.MAJOR)
-def check(comparison: Comparison) -> Answer:
+def check(comparison: Comparison, optimizers: Optimizers) -> Answer:
     if found := mismatches(comparison, keys=KEYS):
         return found
+    methods = (comparison.method, comparison.baseline)
+    try:
+        ours, theirs = (optimizers.of(method, comparison.dataset) for method in methods)
+    except Missing:
+        return _as_stated(comparison)
+    return _as_seen(comparison, ours, theirs)
+
+
+def _as_seen(comparison: Comparison, ours: Knobs, theirs: Knobs) -> Answer:
+    fields = _differing(ours, theirs)
+    stated = {field: _leaves(comparison, field) for field in ("lookahead", "sam")}
+    hidden = [
+        field
+        for field, pair in stated.items()
+        if not any(leaf.undeclared for leaf in pair) and not equal(*pair)
+    ]
+    seen = tuple(knobs.quantity(f) for f in fields or SEEN for knobs in (ours, theirs))
+    if not fields and not hidden:
+        return Cleared(
+            message=f"`{ours.method}` and `{theirs.method}` both ran {ours.seen.cls}"
+            f"{_listed(ours)}",
+            seen=seen,
+            limit="any difference of these fields; SAM and lookahead are not seen",
+        )
+    listed = ", ".join(
+        [
+            *(f"{f} {said(ours.value(f))} vs {said(theirs.value(f))}" for f in fields),
+            *(f"{f} {stated[f][0]} vs {stated[f][1]}" for f in hidden),
+        ]
+    )
+    if tuned_alike(comparison):
+        trials = comparison.baseline.tuning.trials
+        words = f"{listed}, each tuned with {trials} trials"
+        return Cleared(message=words, seen=seen, limit="fewer trials")
+    differing = [*fields, *hidden]
+    unexplained = [f for f in differing if not comparison.contributes(f"optimizer.{f}")]
+    exempt = contribution(comparison, *(f"optimizer.{f}" for f in differing))
+    if exempt and not unexplained:
+        return exempt
+    unsaid = [f for f in unexplained if any(leaf.undeclared for leaf in _leaves(comparison, f))]
+    by_type = "type" in fields and "type" not in unsaid
+    words = f" (undeclared: {', '.join(unsaid)})" if unsaid else ""
+    return Flagged(
+        message=f"the optimizers of `{ours.method}` and `{theirs.method}` differ: {listed}{words}",
+        kind=Kind.ASYMMETRY,
+        severity=Severity.MINOR if by_type or not unsaid else Severity.MAJOR,
+        seen=seen,
+        at=_place(comparison, unexplained[0]),
+    )
+
+
+def _differing(ours: Knobs, theirs: Knobs) -> list[str]:
+    """Return the fields whose difference is one; a field that moved on either side is left out."""
+    if not one_type(ours, theirs):
+        return ["type", *(f for f in ("weight_decay", "clip_norm") if _unlike(ours, theirs, f))]
+    return [f for f in SEEN[1:] if _unlike(ours, theirs, f) and not _default_eps(ours, theirs, f)]
+
+
+def _default_eps(ours: Knobs, theirs: Knobs, field: str) -> bool:
+    """Return whether both have an epsilon as small as the defaults of any version."""
+    values = (ours.value(field), theirs.value(field))
+    return field == "eps" and all(isinstance(v, float) and v <= TINY for v in values)
+
+
+def _unlike(ours: Knobs, theirs: Knobs, field: str) -> bool:
+    moved = field in ours.seen.changed or field in theirs.seen.changed
+    return not moved and not alike(ours.value(field), theirs.value(field))
+
+
+def _listed(knobs: Knobs) -> str:
+    told = [f"{f} {said(knobs.value(f))}" for f in SEEN[1:] if knobs.value(f)]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _leaves(comparison: Comparison, field: str) -> Pair:
+    ours, theirs = comparison.method.optimizer, comparison.baseline.optimizer
+    return getattr(ours, field), getattr(theirs, field)
+
+
+def _place(comparison: Comparison, field: str) -> Where:
+    leaf = _leaves(comparison, field)[0]
+    written = not comparison.method.optimizer.undeclared
+    return leaf.place if written else comparison.place
+
+
+def _as_stated(comparison: Comparison) -> Answer:
     pairs = _pairs(comparison)
     differing = {
         field: pair

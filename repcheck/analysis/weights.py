@@ -1,0 +1,208 @@
+"""The models that were called, and weights that came from elsewhere: loads, averages, teachers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from repcheck.analysis.lineage import Lineage, path_of
+from repcheck.analysis.passes import Pass, Root, roots_of
+from repcheck.analysis.processes import Job, Process
+from repcheck.observation import Average, ModelSeen, Teacher, WeightLoad
+from repcheck.records import Event
+
+GOOD_FIT = 0.999
+FORWARDS_A_STEP = 0.5
+MOST = 500
+_STATE = ("optim", "epoch", "scheduler", "global_step", "iteration", "loops", "trainer")
+
+
+def models_of(processes: tuple[Process, ...], lineage: Lineage) -> tuple[ModelSeen, ...]:
+    """Return every module with parameters that was called, numbered anew over all processes."""
+    found: list[ModelSeen] = []
+    peers = {rank.number for job in lineage.jobs for rank in job.ranks[1:]}
+    for process in processes:
+        if process.number in peers:
+            continue
+        job = next((job for job in lineage.jobs if process is job.chief), None)
+        trained = lineage.trained(job) if job else frozenset()
+        found += [
+            ModelSeen(
+                id=len(found) + number,
+                cls=root.cls,
+                params=root.params,
+                trainable=root.trainable,
+                trained=root.id in trained,
+                device=root.device,
+            )
+            for number, root in enumerate(
+                root for root in roots_of(process).values() if root.params
+            )
+        ]
+    return tuple(found[:MOST])
+
+
+def teachers_of(job: Job, lineage: Lineage, steps: int) -> tuple[Teacher, ...]:
+    """Return modules that were forwarded in at least every other training step and not trained."""
+    roots = roots_of(job.chief)
+    last: dict[int, Event] = {}
+    for event in job.chief.record.of("aux"):
+        number = event.count("root")
+        if number is not None:
+            last[number] = event
+    trained = [roots[one] for one in lineage.trained(job) if one in roots]
+    classes = {root.cls for root in trained}
+    return tuple(
+        Teacher(
+            cls=roots[number].cls,
+            params=roots[number].params,
+            rows=event.count("rows") or 0,
+            forwards=event.count("fwd") or 0,
+            in_optimizer=roots[number].in_opt > 0,
+            same_class_as_trained=roots[number].cls in classes,
+        )
+        for number, event in sorted(last.items())
+        if number in roots
+        and roots[number].params
+        and (event.count("fwd") or 0) >= max(1.0, FORWARDS_A_STEP * steps)
+    )
+
+
+def averages_of(process: Process, passes: list[Pass]) -> tuple[Average, ...]:
+    """Return weights that followed the trained ones, each with whether it was evaluated."""
+    evaluated = {root.id for one in passes for root in one.roots}
+    swapped = {root.id for one in passes if _exchanged(process, one) for root in one.roots}
+    found: dict[int, Average] = {}
+    for event in process.record.of("avg"):
+        root, r2, decay = event.serial("root"), event.number("r2"), event.number("decay")
+        if root is None or r2 is None or decay is None or r2 <= GOOD_FIT or not 0 < decay < 1:
+            continue
+        found[root] = Average(
+            cls=event.text("cls") or "unknown",
+            decay=decay,
+            r2=r2,
+            evaluated=root in evaluated or event.count("src") in swapped,
+            how="fitted",
+        )
+    for event in process.record.of("copy"):
+        serial = event.serial("serial")
+        if event.flag("averaged") and serial is not None:
+            mine = _roots_of_copy(process, event)
+            fitted = next((found.pop(one) for one in {*mine, -serial} if one in found), None)
+            found[-serial] = Average(
+                cls=event.text("cls") or "AveragedModel",
+                decay=fitted.decay if fitted else None,
+                r2=fitted.r2 if fitted else None,
+                evaluated=bool(mine & evaluated) or bool(fitted and fitted.evaluated),
+                how="AveragedModel",
+            )
+    return _once(found.values())[:MOST]
+
+
+def _once(found: Iterable[Average]) -> tuple[Average, ...]:
+    """Return the averages, one that was seen as a copy and as a called module only once."""
+    alike: dict[tuple[str, float | None], Average] = {}
+    for one in found:
+        key = one.cls, None if one.decay is None else round(one.decay, 3)
+        other = alike.setdefault(key, one)
+        if one.evaluated and not other.evaluated:
+            alike[key] = one
+    return tuple(alike.values())
+
+
+def _roots_of_copy(process: Process, copy: Event) -> set[int]:
+    """Return the roots that are an averaged copy, which is known by its own class."""
+    return {
+        root.id
+        for root in roots_of(process).values()
+        if root.cls.rpartition(".")[2] == "AveragedModel" and copy.flag("averaged")
+    }
+
+
+def _exchanged(process: Process, one: Pass) -> bool:
+    """Tell whether a pass met values put in place of the trained ones, and no loaded ones."""
+    if one.process is not process or not one.event.flag("swapped"):
+        return False
+    loads = process.record.of("load")
+    return not any(event.step == one.at for event in loads)
+
+
+def loads_of(processes: tuple[Process, ...]) -> tuple[WeightLoad, ...]:
+    """Return what weights were read from outside, once for each source and step."""
+    before: set[str] = set()
+    found: dict[tuple[str, str, int], WeightLoad] = {}
+    for process in processes:
+        mine = _written_at(process)
+        for load in _loads(process, before, mine):
+            found.setdefault((load.how, load.what, load.at), load)
+        before |= set(mine)
+    return tuple(found.values())[:MOST]
+
+
+def _written_at(process: Process) -> Mapping[str, float]:
+    """Return the files that a process wrote, each with the first time in seconds."""
+    found: dict[str, float] = {}
+    for event in process.record.of("save", "open"):
+        if event.kind == "save" or event.flag("w"):
+            name = event.text("what") or event.text("p")
+            found.setdefault(path_of(process, name), event.t)
+    found.pop("", None)
+    return found
+
+
+def _loads(process: Process, before: set[str], mine: Mapping[str, float]) -> Iterator[WeightLoad]:
+    events = list(process.record.of("load", "load_state"))
+    roots = roots_of(process)
+    for place, event in enumerate(events):
+        if event.kind != "load":
+            continue
+        used = []
+        for later in events[place + 1 :]:
+            if later.kind == "load" or later.step != event.step:
+                break
+            used.append(later)
+        changes = [c for one in used if (c := one.number("changed")) is not None]
+        path = path_of(process, event.text("what"))
+        keys = [key.lower() for key in event.texts("keys", 12)]
+        yield WeightLoad(
+            how=event.text("how"),
+            what=event.text("what"),
+            at=event.step,
+            changed=min(1.0, max(changes)) if changes else None,
+            own=bool(path) and (path in before or mine.get(path, event.t + 1) <= event.t),
+            resumes=any(word in key for key in keys for word in _STATE)
+            or any(one.flag("optimizer") for one in used),
+            trained=_into_trained(roots, used),
+        )
+
+
+def _into_trained(roots: Mapping[int, Root], used: list[Event]) -> bool | None:
+    """Tell whether an optimizer holds the module that was loaded into; None: not known."""
+    found: set[bool | None] = set()
+    for event in used:
+        if event.flag("optimizer"):
+            continue
+        number, cls = event.count("root"), event.text("cls").rpartition(".")[2]
+        alike = [root for root in roots.values() if root.cls.rpartition(".")[2] == cls]
+        into = [roots[number]] if number is not None and number in roots else alike
+        found |= {root.in_opt > 0 for root in into} or {None}
+    return found.pop() if len(found) == 1 else None
+
+
+def digests_of(process: Process, main: Root | None) -> tuple[str, str, set[str]]:
+    """Return the digests of the values before the first step, at the end, and of all moments."""
+    first = last = ""
+    known = set()
+    for event in process.record.of("weights"):
+        digest = event.text("digest")
+        if not digest:
+            continue
+        known.add(digest)
+        if main is None or event.count("root") == main.id:
+            if event.text("why") == "first" and not first:
+                first = digest
+            if event.text("why") == "end":
+                last = digest
+    for event in process.record.of("eval"):
+        if event.flag("held") and event.flag("swapped") is False and event.text("weights"):
+            known.add(event.text("weights"))
+    return first, last, known

@@ -1,0 +1,165 @@
+"""What a run's last evaluations show: averaged weights, views, members, which checkpoint.
+
+Each question is answered with nothing where the record does not tell: rows that are alike are no
+views, two networks of a generator are no ensemble, and a frozen network is no average.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
+
+from repcheck.claims.model import Dataset
+from repcheck.facts.observed import MOST
+from repcheck.observation import Average, EvaluatedSet, Evaluation, Observation
+
+SEVERAL = 1.5
+"""Rows an example from which on one speaks of views or members."""
+_NEAR = 0.03
+_FITTED = 0.99
+
+
+def finals(seen: Observation) -> list[Evaluation]:
+    """Return the last pass over each set, sanity checks left out."""
+    passes = [one for one in seen.evaluations if not one.sanity and _possible(one)]
+    last = [one for one in passes if one.final]
+    return last or passes[-1:]
+
+
+def _possible(one: Evaluation) -> bool:
+    """Return whether a pass's numbers can be true: a record may be forged."""
+    views = one.views
+    return one.models >= 1 and 0 <= one.rows < MOST and (views is None or 0 < views < MOST)
+
+
+def set_of(seen: Observation, one: Evaluation) -> EvaluatedSet | None:
+    """Return the samples of a pass."""
+    return next((found for found in seen.sets if found.id == one.set), None)
+
+
+def _plain(one: Evaluation) -> bool:
+    """Return whether the evaluated values are ones that the optimizer held."""
+    return one.known is True or (one.held is True and one.swapped is False)
+
+
+def averaged(seen: Observation, *, swa: bool) -> float | None:
+    """Return the decay of averaged weights that were evaluated (1 if unknown); 0: raw weights.
+
+    None where the evaluated weights are neither known as averaged nor as the trained ones.
+    """
+    used = [
+        one
+        for one in seen.averages
+        if one.evaluated
+        and (one.r2 is None or one.r2 >= _FITTED)
+        and (one.decay is None or 0 < one.decay < 1)
+        and _is_swa(one) is swa
+    ]
+    if used:
+        return used[0].decay or 1.0
+    last = finals(seen)
+    if not last or (not seen.averages and not all(map(_plain, last))):
+        return None
+    if any(one.evaluated and _is_swa(one) is not swa for one in seen.averages):
+        return 0.0
+    return 0.0 if all(map(_plain, last)) else None
+
+
+def _is_swa(one: Average) -> bool:
+    return "swa" in one.cls.lower() or (one.how == "AveragedModel" and one.decay is None)
+
+
+def members(seen: Observation) -> int | None:
+    """Return how many models of one kind met each example; None where that cannot be told."""
+    found = [one for one in (_members(seen, one) for one in finals(seen)) if one is not None]
+    return max(found) if found else None
+
+
+def _members(seen: Observation, one: Evaluation) -> int | None:
+    if one.models <= 1:
+        return 1
+    if one.views is None:
+        return None
+    if one.views < SEVERAL:
+        return 1
+    alike = max(Counter((m.cls, m.params) for m in seen.models).values(), default=0)
+    return one.models if alike >= one.models else None
+
+
+def views(seen: Observation, dataset: Dataset) -> float | None:
+    """Return how often one model met each example; None where that cannot be told."""
+    found = [one for one in (_views(seen, one, dataset) for one in finals(seen)) if one is not None]
+    return max(found) if found else None
+
+
+def _views(seen: Observation, one: Evaluation, dataset: Dataset) -> float | None:
+    samples = set_of(seen, one)
+    size = dataset.test.size
+    if one.views is not None:
+        each = one.views / max(1, one.models)
+        indexed = samples is not None and samples.by == "indices"
+        whole = samples is not None and samples.examples is not None and size.known
+        if indexed or (whole and samples is not None and _near(samples.examples, size.value)):
+            return each
+        return each if each < SEVERAL and indexed else _by_size(one, dataset)
+    return _by_size(one, dataset)
+
+
+def _by_size(one: Evaluation, dataset: Dataset) -> float | None:
+    """Return rows over the stated test size, if they are a whole multiple and no sum of splits."""
+    sizes = [part.size for part in (dataset.test, dataset.val, dataset.train)]
+    if not all(size.known for size in sizes):
+        return None
+    known = [float(size.value) for size in sizes]
+    sums = [sum(some) for count in (1, 2, 3) for some in combinations(known, count)]
+    rows = one.rows / max(1, one.models)
+    if any(_near(rows, total) for total in sums):
+        return 1.0 if _near(rows, known[0]) else None
+    ratio = rows / known[0]
+    return ratio if ratio >= SEVERAL and abs(ratio - round(ratio)) <= _NEAR else None
+
+
+def _near(value: float | None, other: float) -> bool:
+    return value is not None and abs(value - other) <= 0.02 * other
+
+
+def self_distilled(seen: Observation) -> bool | None:
+    """Return whether an untrained copy of the model was asked on the training samples.
+
+    A copy may be a teacher, or a target or momentum network; None where it is known as the latter,
+    since it follows the model as a moving average.
+    """
+    if seen.training is None:
+        return None
+    rows = seen.training.samples or 0
+    copies = [
+        one
+        for one in seen.teachers
+        if one.same_class_as_trained and not one.in_optimizer and one.rows >= 0.5 * rows
+    ]
+    if not copies:
+        return False
+    return None if seen.averages else True
+
+
+def checkpoint(seen: Observation) -> str | None:
+    """Return `last` or `earlier`: which of the trained weights were evaluated last."""
+    last = [one for one in finals(seen) if one.weights and one.known]
+    if not last or not seen.final_weights:
+        return None
+    return "last" if all(one.weights == seen.final_weights for one in last) else "earlier"
+
+
+def mode(seen: Observation) -> str | None:
+    """Return the mode of the last evaluations: `train` or `eval`."""
+    last = finals(seen)
+    if not last:
+        return None
+    return "train" if any(one.in_training_mode for one in last) else "eval"
+
+
+def evaluated(seen: Observation) -> Sequence[EvaluatedSet]:
+    """Return the sets of the last evaluations whose examples are known by their indices."""
+    found = (set_of(seen, one) for one in finals(seen))
+    return [one for one in found if one is not None and one.by == "indices" and one.examples]

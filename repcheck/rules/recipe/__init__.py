@@ -1,0 +1,1 @@
+"""The training recipe as it ran: repeatable, sound at its start, complete at its end."""
