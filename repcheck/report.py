@@ -9,7 +9,8 @@ missing here. What a probe saw stands in five places::
                         or {value: null, reason}
     methods[].traces    {lr: [{run, seed, dataset, step, samples, value, first, peak, last,
                         low_share}], loss: [{..., first, last, not_finite}]} or {}
-    runs[].budget       {steps, samples, epochs, unseen_cpu_share}; null is "not known"; or {}
+    runs[].budget       {steps, samples, epochs, unseen_cpu_share, unseen_cpu_s}; null is "not
+                        known"; or {}
     runs[].observed     {seen, gaps, evaluations, more_evaluations, seeds, loads, network,
                         hashed_share}; null if no probe was there
 """

@@ -57,7 +57,10 @@ def _budget(seen: Observation) -> Json:
         found |= {"steps": training.steps, "samples": training.samples}
         if training.samples is not None and training.unique:
             found["epochs"] = round(training.samples / training.unique, 4)
-    return found | {"unseen_cpu_share": None if unseen is None else round(unseen, 4)}
+    return found | {
+        "unseen_cpu_share": None if unseen is None else round(unseen, 4),
+        "unseen_cpu_s": None if unseen is None else round(unseen * seen.cpu_s, 2),
+    }
 
 
 def _observed(seen: Observation, most: int) -> Json:

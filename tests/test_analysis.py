@@ -254,6 +254,9 @@ def test_folds_of_models_of_their_own_do_not_leak(run: Process) -> None:
         run.train_epoch(2 * fold, 1, chosen, TRAINED, root=fold - 1, opt=fold - 1)
         run.evaluate(fold, 2 * fold + 1, 1, batches(held, 16), TRAINED, root=fold - 1)
     found = done(run)
+    main = training(found)
+    assert (main.steps, main.samples, main.drawn, main.unique) == (3, 48, 48, 48)
+    assert [other.steps for other in main.others] == [3]
     assert [(one.examples, one.trained_index, one.trained) for one in found.sets] == [
         (48, 0, 0), (48, 0, 0),
     ]  # fmt: skip
@@ -497,6 +500,24 @@ def test_a_head_and_a_loss_are_no_views(run: Process) -> None:
     )
     [one] = done(run).evaluations
     assert (one.views, one.models, one.params) == (1.0, 1, 1000)
+
+
+def test_a_loss_that_is_called_in_every_step_is_no_evaluation(run: Process) -> None:
+    run.root(7, cls="torch.nn.CrossEntropyLoss", params=0, in_opt=0.0)
+    for epoch in (1, 2):
+        for number, batch in enumerate(batches(shuffled(epoch), 32)):
+            run.indices(0, epoch, batch)
+            run.rows(TRAIN, [TRAINED[i] for i in batch], step=run.step + 1)
+            run.event(
+                "eval", n=3 * epoch + number, at=run.step, rows=32, fwd=1, roots={"7": 1},
+                batches=1, drawn=32, loaders={"0": 1}, train_mode=True, grad=True, held=None,
+                swapped=None, weights="", wall=0.0,
+            )  # fmt: skip
+            run.add_step()
+        run.event("loader_end", i=0, it=epoch, batches=3, drawn=96, done=True)
+    found = done(run)
+    assert (training(found).drawn, training(found).unique) == (192, 96)
+    assert found.evaluations == ()
 
 
 def test_members_of_an_ensemble_are_models_and_views(run: Process) -> None:

@@ -97,7 +97,9 @@ def test_what_runs_inside_is_python_3_8_and_imports_nothing_of_ours(path: Path) 
         for name in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)
-            else [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom) and not node.level
+            else []
         )
     }
     assert names <= set(sys.stdlib_module_names) | {"_repcheck_inside"}

@@ -58,7 +58,11 @@ def test_a_plain_loop_is_counted_exactly(tmp_path: Path) -> None:
     assert (training.unique, training.unique_by, training.most_draws) == (160, "indices", 4)
     assert (training.batch, training.accumulation, training.world) == (32, 1, 1)
     optimizer = training.optimizer
-    assert (optimizer.cls, optimizer.steps, optimizer.elements) == ("torch.optim.sgd.SGD", 20, 16 * 32 + 32 + 66)
+    assert (optimizer.cls, optimizer.steps, optimizer.elements) == (
+        "torch.optim.sgd.SGD",
+        20,
+        16 * 32 + 32 + 66,
+    )
     assert optimizer.fields["momentum"] == 0.9
     assert optimizer.fields["weight_decay"] == 1e-4
     assert (optimizer.peak_lr, optimizer.distinct_lrs) == (0.1, 20)

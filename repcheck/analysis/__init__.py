@@ -18,8 +18,9 @@ from repcheck.analysis.gaps import gaps_of
 from repcheck.analysis.leaks import Leaks
 from repcheck.analysis.lineage import Lineage
 from repcheck.analysis.loaders import rounds_of
-from repcheck.analysis.passes import Pass, joined_ranks, passes_of, roots_of
+from repcheck.analysis.passes import Pass, joined_ranks, passes_of
 from repcheck.analysis.processes import Job, Process, jobs_of, processes_of, seen
+from repcheck.analysis.roots import roots_of
 from repcheck.analysis.training import Shares, Trained, main_job, share_of, trained_by
 from repcheck.analysis.weights import averages_of, digests_of, loads_of, models_of, teachers_of
 from repcheck.observation import EvaluatedSet, Evaluation, Observation

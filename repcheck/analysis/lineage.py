@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from repcheck.analysis.passes import Pass, Root, roots_of
+from repcheck.analysis.passes import Pass
 from repcheck.analysis.processes import Job, Process
+from repcheck.analysis.roots import Root, evaluations, roots_of
 from repcheck.analysis.samples import step_offset
 from repcheck.records import TRAIN, Event
 
@@ -174,8 +175,6 @@ def undone(process: Process) -> int:
     back = next((event.step for event in restores(process)), 0)
     if not back or not process.steps or int(process.record.steps["step"][-1]) <= back:
         return 0
-    used = (
-        0 < (event.count("at") or 0) <= back if event.kind == "eval" else 0 < event.step <= back
-        for event in process.record.of("eval", "save")
-    )
-    return 0 if any(used) else back
+    evaluated = any(0 < (event.count("at") or 0) <= back for event in evaluations(process))
+    saved = any(0 < event.step <= back for event in process.record.of("save"))
+    return 0 if evaluated or saved else back

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from repcheck.analysis.processes import Process
+from repcheck.analysis.roots import evaluations
 from repcheck.records import Event, Ints
 
 TRAINING, EVALUATION, NEITHER = "training", "evaluation", "neither"
@@ -112,7 +113,7 @@ def _blocks(process: Process) -> dict[int, dict[int, Ints]]:
 def _passes(process: Process) -> dict[int, list[tuple[int, int, int]]]:
     """Return each loader's evaluation passes: their number, step and batches."""
     found: dict[int, list[tuple[int, int, int]]] = {}
-    for event in process.record.of("eval"):
+    for event in evaluations(process):
         number, at = event.count("n"), event.count("at")
         if number is not None and at is not None:
             for loader, batches in event.counts("loaders").items():

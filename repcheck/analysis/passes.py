@@ -10,24 +10,13 @@ import numpy as np
 from repcheck.analysis.arrays import different, digest
 from repcheck.analysis.loaders import Round
 from repcheck.analysis.processes import Job, Process
+from repcheck.analysis.roots import Root, evaluations, roots_of
 from repcheck.analysis.samples import NO_HASHES, Data
 from repcheck.records import BATCH, EVAL, FROM_LOADER, Blocks, Event, Hashes, Ints
 
 MOST_PASSES = 2_000
 SAME_ROWS = 0.5
 MANY_VIEWS = 1.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
-    """A module called from outside any module, as it was last described."""
-
-    id: int
-    cls: str
-    params: int
-    trainable: int
-    in_opt: float
-    device: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,23 +71,6 @@ class Pass:
         return digest(self.content) if self.share >= 1 and len(self.content) else ""
 
 
-def roots_of(process: Process) -> dict[int, Root]:
-    """Return the modules called from outside any module, by their ids."""
-    found = {}
-    for event in process.record.of("root"):
-        number = event.count("id")
-        if number is not None:
-            found[number] = Root(
-                id=number,
-                cls=event.text("cls") or "unknown",
-                params=event.count("params") or 0,
-                trainable=event.count("trainable") or 0,
-                in_opt=min(1.0, max(0.0, event.number("in_opt") or 0.0)),
-                device=event.text("device"),
-            )
-    return found
-
-
 def passes_of(
     process: Process, peers: tuple[Process, ...], rounds: Mapping[int, tuple[Round, ...]]
 ) -> Iterator[Pass]:
@@ -107,14 +79,12 @@ def passes_of(
     Of more than 2,000 the first and the last thousand are taken.
     """
     roots = roots_of(process)
-    events = [event for event in process.record.of("eval") if event.count("n") is not None]
+    events = list(evaluations(process))
     if len(events) > MOST_PASSES:
         events = events[: MOST_PASSES // 2] + events[-MOST_PASSES // 2 :]
     sources = [_Source(one, rounds[one.number]) for one in (process, *peers)]
     for event in events:
-        one = _pass(event, roots, sources)
-        if one.roots:  # what has no parameters, a loss say, is not evaluated
-            yield one
+        yield _pass(event, roots, sources)
 
 
 class _Source:
@@ -122,7 +92,7 @@ class _Source:
 
     def __init__(self, process: Process, rounds: tuple[Round, ...]) -> None:
         self.process = process
-        self.events = {event.count("n"): event for event in process.record.of("eval")}
+        self.events = {event.count("n"): event for event in evaluations(process)}
         headers = process.record.rows.headers
         places = np.flatnonzero((headers["layer"] == EVAL) | (headers["layer"] == BATCH))
         keys = headers["pass"][places]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,22 +40,19 @@ class Drawn:
         return max((found.most for found in self.by_data.values()), default=0)
 
 
-def drawn_in_training(
-    rounds: Mapping[int, tuple[Round, ...]], processes: tuple[Process, ...]
-) -> Drawn | None:
-    """Return what the loaders of these processes drew for training; None: no loader did."""
+def drawn_in_training(used: Iterable[tuple[Process, Round]]) -> Drawn | None:
+    """Return what these rounds drew for training; None: no loader did."""
     total, complete = 0, True
     by_data: dict[Data, list[tuple[Process, Round]]] = {}
     samplers: dict[str, None] = {}
-    for process in processes:
-        for one in rounds[process.number]:
-            if one.use != TRAINING or not one.batches:
-                continue
-            written = int(process.record.idx.headers["n"][one.blocks].sum(dtype=np.int64))
-            complete &= 0 < one.drawn <= written
-            total += one.drawn
-            samplers[one.loader.sampler] = None
-            by_data.setdefault(one.loader.data, []).append((process, one))
+    for process, one in used:
+        if one.use != TRAINING or not one.batches:
+            continue
+        written = int(process.record.idx.headers["n"][one.blocks].sum(dtype=np.int64))
+        complete &= 0 < one.drawn <= written
+        total += one.drawn
+        samplers[one.loader.sampler] = None
+        by_data.setdefault(one.loader.data, []).append((process, one))
     if not by_data:
         return None
     return Drawn(

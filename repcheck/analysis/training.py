@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 
 from repcheck.analysis import curves, samples
-from repcheck.analysis.arrays import Any1D, Mask, digest
+from repcheck.analysis.arrays import Any1D, Mask, among, digest
 from repcheck.analysis.lineage import undone
 from repcheck.analysis.loaders import Round
 from repcheck.analysis.optimizers import MOST_OTHERS, Cluster, clusters_of, optimizer_seen
 from repcheck.analysis.processes import Job, Process
 from repcheck.analysis.samples import Drawn
 from repcheck.observation import Gap, OptimizerSeen, Training
-from repcheck.records import Event, Ints, Table
+from repcheck.records import Blocks, Event, Ints, Table
 
 NOT_FINITE = 2
 FEW_WITHOUT_ROWS = 0.02
+HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,20 @@ class Share:
     def total(self, name: str) -> int:
         """Return a column summed up over all that was counted."""
         return int(self.steps[name][self.counted].sum(dtype=np.int64))
+
+    def used(self, one: Round) -> bool:
+        """Tell whether a round through a loader was there for the steps that are counted."""
+        numbers = self.steps["step"]
+        first, last = np.searchsorted(numbers, [one.begin, one.end], side="right")
+        return bool(last > first and self.counted[first:last].mean() > HALF)
+
+    def trained(self) -> Blocks:
+        """Return the hashes of the rows that the counted steps trained on."""
+        blocks = samples.trained_blocks(self.process, self.begin, samples.step_offset(self.process))
+        if self.counted.all():
+            return blocks
+        numbers = self.steps["step"][self.counted].astype(np.int64)
+        return blocks.only(among(blocks.headers["step"].astype(np.int64), numbers))
 
     def ordinal(self, step: int) -> int:
         """Return how many main steps were done when the process had done so many of any kind."""
@@ -116,7 +131,14 @@ def trained_by(
     rows, gaps = _rows(shares)
     if "samples" in blind:
         rows = None
-    drawn = samples.drawn_in_training(rounds, job.ranks)
+    drawn = samples.drawn_in_training(
+        [
+            (share.process, one)
+            for share in shares
+            for one in rounds[share.process.number]
+            if share.used(one)
+        ]
+    )
     total = sum(share.total("rows") for share in shares) if rows is not None else None
     unique, unique_by, most = _unique(shares, drawn, total)
     record = job.chief.record
@@ -168,10 +190,7 @@ def _rows(shares: list[Share]) -> tuple[Ints | None, list[Gap]]:
 def _unique(
     shares: list[Share], drawn: Drawn | None, total: int | None
 ) -> tuple[int | None, Any, int]:
-    blocks = [
-        samples.trained_blocks(one.process, one.begin, samples.step_offset(one.process))
-        for one in shares
-    ]
+    blocks = [share.trained() for share in shares]
     if (
         drawn is not None
         and drawn.complete
@@ -269,7 +288,7 @@ def _order(share: Share, rows: Ints | None) -> dict[str, Any]:
     if rows is None:
         return {}
     offset = samples.step_offset(share.process)
-    blocks = samples.trained_blocks(share.process, share.begin, offset)
+    blocks = share.trained()
     told = samples.Batches(
         step=share.steps["step"].astype(np.int64), rows=share.steps["rows"].astype(np.int64)
     )

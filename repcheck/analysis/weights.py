@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from repcheck.analysis.lineage import Lineage, path_of
-from repcheck.analysis.passes import Pass, Root, roots_of
+from repcheck.analysis.passes import Pass
 from repcheck.analysis.processes import Job, Process
+from repcheck.analysis.roots import Root, roots_of
 from repcheck.observation import Average, ModelSeen, Teacher, WeightLoad
 from repcheck.records import Event
 

@@ -99,8 +99,8 @@ def possible(training: Training) -> bool:
 
 
 def source_of(run: Run) -> str:
-    """Return where a run's record is: its key and its folder in the store."""
-    return f"run {run.key[:12]} ({run.directory}/probe)"
+    """Return where a run's record is: the run's key, and the folder beside its logs."""
+    return f"run {run.key[:12]}, probe/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Two processes: 256 examples parted between them, batches of 16, 3 epochs; or started by itself."""
+"""Two processes: 256 examples parted between them, batches of 16, 3 epochs."""
 
 import os
 import socket

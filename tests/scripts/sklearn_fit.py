@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -14,5 +15,4 @@ x = np.random.default_rng(5).normal(size=(150, 12))
 y = (x[:, 0] > 0).astype(int)
 model = make_pipeline(StandardScaler(), LogisticRegression())
 model.fit(x, y)
-with open("scores.json", "w") as file:
-    json.dump({"acc": model.score(x[:60], y[:60])}, file)
+Path("scores.json").write_text(json.dumps({"acc": model.score(x[:60], y[:60])}))

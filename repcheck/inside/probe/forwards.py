@@ -29,7 +29,7 @@ class Fired:
     def __init__(self):
         self.fired = False
 
-    def __call__(self, gradient):
+    def __call__(self, _gradient):
         self.fired = True
 
 
@@ -119,9 +119,10 @@ def _maker(torch, state):
                 try:
                     x = _input(args, kwargs)
                     root = state.roots.get(id(self))
-                    if root is None or root.ref() is not self:
+                    if (root is None or root.ref() is not self) and not is_lazy(self):
                         root = state.root_of(self)
-                        weights.before_first_forward(root)
+                        if root.params:
+                            weights.before_first_forward(root)
                 except Exception as exc:
                     rec.error("forwards.enter", exc)
                 result = original(self, *args, **kwargs)
@@ -136,6 +137,12 @@ def _maker(torch, state):
         return __call__
 
     return make
+
+
+def is_lazy(module):
+    """Return whether a parameter waits for the first forward to get its shape."""
+    kind = getattr(_Forwards.torch.nn.parameter, "UninitializedTensorMixin", ())
+    return any(isinstance(p, kind) for p in module.parameters())
 
 
 def _input(args, kwargs):
@@ -184,7 +191,9 @@ def _trainable_output(value, deep=3):
 
 def _leave(module, x, result):
     state = _Forwards.state
-    root = state.roots[id(module)]
+    root = state.root_of(module)
+    if not root.params:  # a loss called as a module, say: nothing in it learns or is evaluated
+        return
     delivery = loaders.delivery_of(x)
     rows = x.shape[0] if x is not None and x.dim() else 0
     _Forwards.number += 1
@@ -361,7 +370,7 @@ def at_step():
             _off(pending)
         del pending[:]
     if state.passes is not None:
-        _Forwards.passes.close(rows=counts.rows + counts.unsure, stepping=True)
+        _Forwards.passes.close(rows=counts.rows + counts.unsure)
     if autocast_since_step[0]:
         autocast_since_step[0] = False
         counts.flags |= 1

@@ -85,7 +85,7 @@ class Passes:
             content.put(x, layer or of, flags, key, one.n if number is None else number, one.at)
         del one.queue[:]
 
-    def close(self, rows=0, resumed=False, stepping=False):
+    def close(self, rows=0, resumed=False):
         """Close the open pass. `rows` are those of the training forward that is under way."""
         one = self.state.passes
         if one is None:
@@ -131,7 +131,7 @@ class Passes:
         return one.each == {rows} and one.held is False
 
     def _count_aux(self, one):
-        for key, root in one.roots.items():
+        for root in one.roots.values():
             known = self.aux.setdefault(root.id, [0, 0, one.grad])
             before = known[1]
             known[0] += one.rows // len(one.roots)

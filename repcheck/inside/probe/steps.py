@@ -261,7 +261,7 @@ def look_at_groups():
             rec.event("groups", i=known.i, groups=about)
 
 
-def after_step(optimizer, args, kwargs):
+def after_step(optimizer, _args, _kwargs):
     """Write one step; called after every optimizer's."""
     if not rec.on:
         return

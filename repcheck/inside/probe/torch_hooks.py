@@ -54,7 +54,7 @@ class State:
                 del self.roots[key]
         root = self.roots[id(module)] = Root(self.made_roots, module)
         self.made_roots += 1
-        if root.id < 2000:
+        if root.id < 2000 and root.params:
             self.tell_root(root, module)
         return root
 
@@ -87,7 +87,7 @@ def name_of(cls):
 
 
 def install(torch):
-    """Put every watch in place; each is guarded by itself, so that one that fails costs no other."""
+    """Put every watch in place, each guarded by itself: one that fails costs no other."""
     from . import averages, checkpoints, compiled, content
     from . import forwards, loaders, settings, steps, weights
 

@@ -12,7 +12,8 @@ Json = Mapping[str, Any]
 MOST_GAPS = 30
 MOST_NAMES = 6
 MUCH_CPU = 0.1
-_CPU = "more than a tenth of the CPU time had no probe; the start of an interpreter counts"
+STARTS_S = 2.0
+_CPU = "more than a tenth of the CPU time had no probe"
 _GAPS = {
     "cpu": "part of the work",
     "everything": "the whole run",
@@ -78,9 +79,14 @@ def sight(runs: Iterable[Json]) -> Sight:
 
 
 def much_unseen(run: Json) -> float | None:
-    """Return the share of CPU time that no probe saw where it is more than a tenth."""
-    share = (run.get("budget") or {}).get("unseen_cpu_share")
-    return share if share is not None and share > MUCH_CPU else None
+    """Return the share of CPU time that no probe saw where it is more than a tenth.
+
+    The start and the end of an interpreter take a second that no probe can see.
+    """
+    budget = run.get("budget") or {}
+    share, seconds = budget.get("unseen_cpu_share"), budget.get("unseen_cpu_s")
+    much = share is not None and share > MUCH_CPU and (seconds is None or seconds > STARTS_S)
+    return share if much else None
 
 
 def _gaps(run: Json) -> list[tuple[str, str]]:

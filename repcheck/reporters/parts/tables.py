@@ -123,11 +123,14 @@ def _line(key: str, methods: Sequence[Mapping[str, Entry]]) -> Line:
     return Line(key=key, entries=row, differs=len(declared - {""}) > 1 or len(observed - {""}) > 1)
 
 
+_ELSEWHERE = {"role", "train.command", "eval.command"}  # the head of the table, and every run
+
+
 def _entries(method: Json) -> dict[str, Entry]:
     """Return a method's budget, then every key it declares or was seen at, what was seen last."""
     found = {name: _amount(measured) for name, measured in (method.get("budget") or {}).items()}
     for one in method["declared"]:
-        if one["key"] != "role":  # stands in the head of the table
+        if one["key"] not in _ELSEWHERE:
             found[one["key"]] = Entry(declared=str(one["value"]), where=one.get("where") or "")
     for one in method.get("observed") or ():
         stated = found.get(one["key"], Entry())
