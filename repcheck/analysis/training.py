@@ -11,7 +11,7 @@ import numpy as np
 from repcheck.analysis import curves, samples
 from repcheck.analysis.arrays import Any1D, Mask, among, digest
 from repcheck.analysis.lineage import undone
-from repcheck.analysis.loaders import Round
+from repcheck.analysis.loaders import TRAINING, Round
 from repcheck.analysis.optimizers import MOST_OTHERS, Cluster, clusters_of, optimizer_seen
 from repcheck.analysis.processes import Job, Process
 from repcheck.analysis.samples import Drawn
@@ -148,6 +148,7 @@ def trained_by(
         samples=total,
         drawn=drawn.total if drawn and "samples" not in blind else None,
         unsure=sum(share.total("rows_unsure") for share in shares),
+        rounds=_epochs(chief, rounds[chief.process.number]),
         unique=unique,
         unique_by=unique_by,
         most_draws=most,
@@ -210,6 +211,14 @@ def _from_loaders(share: Share, drawn: Drawn, total: int | None) -> bool:
         return False
     fed = float((batches > 0).mean())
     return fed >= samples.WHOLE or total is None or drawn.total >= samples.WHOLE * total
+
+
+def _epochs(share: Share, rounds: tuple[Round, ...]) -> int | None:
+    """Return how often the training data were iterated over; None if no loader fed the training."""
+    mine = [
+        one.loader.data for one in rounds if one.use == TRAINING and one.batches and share.used(one)
+    ]
+    return max((mine.count(data) for data in set(mine)), default=None)
 
 
 def _accumulation(share: Share) -> float | None:

@@ -218,7 +218,7 @@ def _panel(
 
 def _counts(one: Json) -> bool:
     """Return whether a run's samples were counted all along."""
-    samples = one.get("samples") or ()
+    samples: Sequence[int] = one.get("samples") or ()
     return len(samples) == len(one["value"]) and bool(samples[-1])
 
 
