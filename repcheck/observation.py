@@ -166,8 +166,9 @@ class Evaluation:
     `views` is rows over examples (test-time augmentation, ensembles); `models` counts the
     different modules that were forwarded, `weights` names the evaluated values. `held` says that
     they belong to the optimizer, `swapped` that they were changed without a step; `known` that
-    the optimizer held these very values at some moment that was looked at. `saved` says that
-    weights were saved after this pass and before the next step or evaluation.
+    the optimizer held these very values at some moment that was looked at, `made_at` after how
+    many steps of the main optimizer that was (None: not known). `saved` says that weights were
+    saved after this pass and before the next step or evaluation.
     """
 
     n: int
@@ -182,6 +183,7 @@ class Evaluation:
     held: bool | None = None
     swapped: bool | None = None
     known: bool | None = None
+    made_at: int | None = None
     weights: str = ""
     saved: bool = False
     sanity: bool = False
@@ -276,7 +278,8 @@ class Observation:
 
     `training` is None where no optimizer step was seen. `cpu_s` is what the processes took as
     counted from outside, `cpu_seen_s` what those with a probe in them took. `final_weights`
-    names the trained values at the end, `hashed` is the share of rows that the governor let hash.
+    names the values that the last step left, `hashed` is the share of rows that the governor
+    let hash.
     """
 
     schema: int = OBSERVATION_SCHEMA

@@ -1,5 +1,8 @@
 """The plan: one specification per arm, dataset and seed; the order of work and what it costs.
 
+Last of all, the first fresh seed of each arm is run once more: whether a run can be repeated shows
+in no other way. Such a run counts in no statistic of seeds.
+
 Nothing is executed here. What cannot be run, and what the budget leaves out, is listed with its
 reason.
 """
@@ -13,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from repcheck.arms import Arm, Setting, commands, declared_arm, fill_text, takes
+from repcheck.arms import Setting, commands, declared_arm, fill_text, takes
 from repcheck.claims.commands import FROM_DATASET
 from repcheck.claims.model import Claims, Dataset, Method
 from repcheck.errors import Missing, Reason
@@ -142,17 +145,19 @@ def make_plan(claims: Claims, options: PlanOptions = PlanOptions()) -> Plan:
     maker = _Maker(claims, options, tree)
     notes: list[str] = _tree_notes(tree)
     columns: list[list[RunSpec]] = []
+    again: list[RunSpec] = []
     refused: list[NotRun] = []
     for need in wanted:
         try:
             columns.append(maker.column(need, drawn, notes))
+            again += maker.again(need, drawn)
         except Missing as missing:
             refused += [
                 NotRun(claim=claim, method=need.method, dataset=need.dataset,
                        reason=missing.reason, would_decide=missing.would_decide)
                 for claim in need.claims
             ]  # fmt: skip
-    runs = _interleave(columns)
+    runs = (*_interleave(columns), *again)
     plan = Plan(
         runs=runs,
         not_run=(*not_run, *refused),
@@ -196,7 +201,6 @@ class _Maker:
     def column(self, need: Need, drawn: tuple[int, ...], notes: list[str]) -> list[RunSpec]:
         """Return the runs of one arm on one dataset: fresh and declared seeds in turn."""
         method = self.claims.methods[need.method]
-        arm = declared_arm(need.method)
         own = declared(method)
         if len(own) > DECLARED_CAP:
             notes.append(
@@ -211,11 +215,17 @@ class _Maker:
             own = ()
         kinds = [(seed, SeedKind.FRESH) for seed in drawn], [(s, SeedKind.DECLARED) for s in own]
         order = _in_turn(*kinds)
-        return [self.spec(need, arm, seed, kind) for seed, kind in order]
+        return [self.spec(need, seed, kind) for seed, kind in order]
 
-    def spec(self, need: Need, arm: Arm, seed: int, kind: SeedKind) -> RunSpec:
+    def again(self, need: Need, drawn: tuple[int, ...]) -> list[RunSpec]:
+        """Return the first fresh seed once more; nothing where all seeds are one command."""
+        if not takes(self.claims, self.claims.methods[need.method], "seed"):
+            return []
+        return [self.spec(need, seed, SeedKind.FRESH, replicate=1) for seed in drawn[:1]]
+
+    def spec(self, need: Need, seed: int, kind: SeedKind, *, replicate: int = 0) -> RunSpec:
         """Return one run."""
-        claims = self.claims
+        claims, arm = self.claims, declared_arm(need.method)
         method = claims.methods[need.method]
         dataset = claims.datasets.get(need.dataset, Dataset(id=need.dataset))
         setting = Setting(dataset=dataset, seed=seed, device=self.options.device)
@@ -229,6 +239,7 @@ class _Maker:
             dataset=need.dataset,
             seed=seed,
             seed_kind=kind,
+            replicate=replicate,
             commands=made.argvs,
             cwds=made.cwds,
             env=dict(claims.artifact.env.vars.get({})),

@@ -40,6 +40,7 @@ def _table(plan: Plan) -> list[str]:
 
 def _row(plan: Plan, run: RunSpec) -> Cells:
     chooser = {"fresh": "repcheck", "declared": "the authors"}[run.seed_kind.value]
+    chooser += ", again" if run.replicate else ""
     state = "done" if run.key in plan.done else "to do"
     cost = plan.cost(run)
     return (
@@ -51,7 +52,7 @@ def _row(plan: Plan, run: RunSpec) -> Cells:
 def _sums(plan: Plan) -> list[str]:
     if not plan.runs:
         return ["nothing to run"]
-    kinds = Counter(run.seed_kind.value for run in plan.runs)
+    kinds = Counter(run.seed_kind.value for run in plan.runs if not run.replicate)
     left = sum(run.key not in plan.done for run in plan.runs)
     cost = plan.estimate_s
     jobs = f"{plan.jobs} at once"
@@ -62,7 +63,16 @@ def _sums(plan: Plan) -> list[str]:
     return [
         f"{len(plan.runs)} runs: {kinds['fresh']} with fresh seeds"
         f" ({', '.join(map(str, plan.fresh_seeds))}{salt}),"
-        f" {kinds['declared']} with declared ones; {left} to do",
+        f" {kinds['declared']} with declared ones{_repeats(plan)}; {left} to do",
         f"cost: {spent}",
         f"probe: {PROBED}",
     ]
+
+
+def _repeats(plan: Plan) -> str:
+    """Return `, 2 repeats of seed 123`: runs of a seed that was run already."""
+    seeds = [run.seed for run in plan.runs if run.replicate]
+    if not seeds:
+        return ""
+    named = ", ".join(map(str, dict.fromkeys(seeds)))
+    return f", {len(seeds)} {'repeat' if len(seeds) == 1 else 'repeats'} of seed {named}"

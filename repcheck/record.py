@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from repcheck.observation import Observation
 from repcheck.runs import Run, RunSpec, Status
+
+if TYPE_CHECKING:
+    from repcheck.observation import Observation
 
 RECORD_SCHEMA = 1
 

@@ -32,6 +32,7 @@ def _run(run: Run, most: int) -> Json:
         "dataset": run.dataset,
         "seed": run.seed,
         "seed_kind": run.seed_kind.value,
+        "replicate": run.replicate,
         "status": run.status.value,
         "reason": run.reason,
         "metrics": dict(run.metrics),

@@ -35,7 +35,8 @@ def _chosen(runs: Iterable[Run]) -> list[tuple[Run, Training]]:
     by_dataset: dict[str, list[tuple[Run, Training]]] = {}
     for run in runs:
         seen = run.observation.training if run.observation else None
-        if seen is not None and run.arm_kind == "declared" and run.status is Status.OK:
+        first = run.arm_kind == "declared" and not run.replicate
+        if seen is not None and first and run.status is Status.OK:
             by_dataset.setdefault(run.dataset, []).append((run, seen))
     turns = [
         (turn, place, one)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from repcheck.observation import Observation
+if TYPE_CHECKING:
+    from repcheck.observation import Observation
 
 
 class Status(StrEnum):
@@ -40,6 +42,8 @@ class SeedKind(StrEnum):
 class RunSpec:
     """One run to be made: one arm on one dataset with one seed.
 
+    `replicate` is 0 for the first run of a seed; a repeat of it shows whether it can be repeated,
+    and is never one value more.
     `commands` are argument lists run one after the other in the same output folder, with `{out}`
     left literal; `readers` map each metric to its `from:` text. `key` is the hash of all that
     determines the result.
@@ -66,7 +70,8 @@ class RunSpec:
     def title(self) -> str:
         """Return the run as a person names it: `cnn on mnist1d, seed 42 (declared)`."""
         on = f" on {self.dataset}" if self.dataset else ""
-        return f"{self.arm}{on}, seed {self.seed} ({self.seed_kind})"
+        again = ", again" if self.replicate else ""
+        return f"{self.arm}{on}, seed {self.seed} ({self.seed_kind}{again})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

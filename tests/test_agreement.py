@@ -284,6 +284,15 @@ def test_an_average_that_is_not_evaluated_is_none(tmp_path: Path) -> None:
     assert line(tmp_path, "ema", "ema: none", {**evaluated(), "averages": [target]}).state == "same"
 
 
+def test_raw_weights_evaluated_beside_averaged_ones_leave_open_which_count(tmp_path: Path) -> None:
+    average = {"cls": "CNN", "decay": 0.99, "r2": 1.0, "evaluated": True, "how": "fitted"}
+    alone = evaluated(held=False, known=False)
+    raw = {**alone["evaluations"][0], "held": True, "swapped": False, "final": False}
+    both = {**alone, "evaluations": [raw, *alone["evaluations"]], "averages": [average]}
+    assert line(tmp_path, "ema", "ema: none", {**alone, "averages": [average]}).state == "differs"
+    assert line(tmp_path, "ema", "ema: none", both).state == "unseen"
+
+
 def test_a_bad_fit_is_no_average(tmp_path: Path) -> None:
     vague = {"cls": "CNN", "decay": 0.5, "r2": 0.4, "evaluated": True, "how": "fitted"}
     run = {**evaluated(held=False, known=False), "averages": [vague]}
@@ -319,9 +328,11 @@ def test_the_runs_own_seed_agrees_and_any_other_is_no_finding(tmp_path: Path) ->
     assert line(tmp_path, "seeds.train", "seeds: [7]", with_seed("8")).state == "unseen"
 
 
-@pytest.mark.parametrize(("final", "state"), [("aa", "same"), ("bb", "differs"), ("", "unseen")])
-def test_the_last_weights_are_the_ones_at_the_end(tmp_path: Path, final: str, state: str) -> None:
-    run = {**evaluated(weights="aa"), "final_weights": final}
+@pytest.mark.parametrize(("made_at", "state"), [(30, "same"), (20, "differs"), (None, "unseen")])
+def test_the_last_weights_are_the_ones_at_the_end(
+    tmp_path: Path, made_at: int | None, state: str
+) -> None:
+    run = evaluated(at=30, made_at=made_at)
     found = line(tmp_path, "model_selection.checkpoint", "model_selection: last", run)
     assert found.state == state
 

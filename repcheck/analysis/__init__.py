@@ -109,8 +109,8 @@ def _with_evaluations(
     processes = leaks.lineage.processes
     groups = groups_of(passes)
     sets: list[EvaluatedSet] = [set_of(number, group, leaks) for number, group in enumerate(groups)]
-    known = frozenset[str]().union(*(digests_of(one, None)[2] for one in processes))
-    timeline = Timeline(shares=shares, main=trained.share if trained else None, known=known)
+    main = trained.share if trained else None
+    timeline = Timeline(shares=shares, main=main, known=_known(processes, shares))
     evaluations: list[Evaluation] = [*evaluations_of(groups, timeline, saved_after(passes))]
     for process in processes:
         predictions = estimators.predictions_of(process)
@@ -118,6 +118,15 @@ def _with_evaluations(
         sets += more_sets
         evaluations += more
     return replace(found, sets=tuple(sets), evaluations=tuple(evaluations))
+
+
+def _known(processes: tuple[Process, ...], shares: Shares) -> dict[str, int]:
+    """Return after how many main steps of its process the values of each digest were held."""
+    return {
+        digest: shares[process.number].ordinal(step) if process.number in shares else step
+        for process in processes
+        for digest, step in digests_of(process, None)[2].items()
+    }
 
 
 def _hashed(processes: tuple[Process, ...]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,11 +68,14 @@ def set_of(number: int, group: Group, leaks: Leaks) -> EvaluatedSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """Where passes stand in the training: its process's share of steps, and known digests."""
+    """Where passes stand in the training: its process's share of steps, and known digests.
+
+    `known` tells after how many main steps an optimizer held the values of a digest.
+    """
 
     shares: Shares
     main: Share | None
-    known: frozenset[str]
+    known: Mapping[str, int]
 
     def at(self, one: Pass) -> int:
         """Return how many steps of the main training were done before a pass."""
@@ -83,6 +87,13 @@ class Timeline:
         # Another process: the main training's steps up to that moment.
         moment = one.process.began + one.event.t - self.main.process.began
         return int((self.main.mine("t") <= moment).sum())
+
+    def made_at(self, one: Pass) -> int | None:
+        """Return after how many steps of the main training the evaluated values were held."""
+        share, after = self.shares.get(one.process.number), one.event.count("of")
+        if share is not None and after is not None:
+            return share.ordinal(after)
+        return self.known.get(one.event.text("weights"))
 
     def sanity(self, one: Pass) -> bool:
         """Tell whether a pass was before the first step that counts, in a training process."""
@@ -118,6 +129,7 @@ def evaluations_of(
                 held=one.event.flag("held"),
                 swapped=one.event.flag("swapped"),
                 known=_known(one, timeline.known),
+                made_at=timeline.made_at(one),
                 weights=one.event.text("weights"),
                 saved=(one.process.number, one.number) in saved,
                 sanity=timeline.sanity(one),
@@ -127,7 +139,7 @@ def evaluations_of(
     return tuple(found)
 
 
-def _known(one: Pass, known: frozenset[str]) -> bool | None:
+def _known(one: Pass, known: Mapping[str, int]) -> bool | None:
     weights = one.event.text("weights")
     return weights in known if weights and known else None
 

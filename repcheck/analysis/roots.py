@@ -11,7 +11,11 @@ from repcheck.records import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root:
-    """A module called from outside any module, as it was last described."""
+    """A module called from outside any module, as it was last described.
+
+    `in_opt` is the largest share that optimizers ever held: a script may drop them when it has
+    trained.
+    """
 
     id: int
     cls: str
@@ -23,16 +27,17 @@ class Root:
 
 def roots_of(process: Process) -> dict[int, Root]:
     """Return the modules called from outside any module, by their ids."""
-    found = {}
+    found: dict[int, Root] = {}
     for event in process.record.of("root"):
         number = event.count("id")
         if number is not None:
+            before = found[number].in_opt if number in found else 0.0
             found[number] = Root(
                 id=number,
                 cls=event.text("cls") or "unknown",
                 params=event.count("params") or 0,
                 trainable=event.count("trainable") or 0,
-                in_opt=min(1.0, max(0.0, event.number("in_opt") or 0.0)),
+                in_opt=min(1.0, max(before, event.number("in_opt") or 0.0)),
                 device=event.text("device"),
             )
     return found

@@ -9,9 +9,11 @@ from repcheck.analysis.passes import Pass
 from repcheck.analysis.processes import Job, Process
 from repcheck.analysis.roots import Root, roots_of
 from repcheck.observation import Average, ModelSeen, Teacher, WeightLoad
-from repcheck.records import Event
+from repcheck.records import Event, whole
 
 GOOD_FIT = 0.999
+LEAST_DECAY = 0.05
+"""Below it lie copies in another precision, and networks that are set to the trained one."""
 FORWARDS_A_STEP = 0.5
 MOST = 500
 _STATE = ("optim", "epoch", "scheduler", "global_step", "iteration", "loops", "trainer")
@@ -69,34 +71,58 @@ def teachers_of(job: Job, lineage: Lineage, steps: int) -> tuple[Teacher, ...]:
 
 
 def averages_of(process: Process, passes: list[Pass]) -> tuple[Average, ...]:
-    """Return weights that followed the trained ones, each with whether it was evaluated."""
-    evaluated = {root.id for one in passes for root in one.roots}
-    swapped = {root.id for one in passes if _exchanged(process, one) for root in one.roots}
+    """Return weights that followed the trained ones, each with whether it was evaluated at last."""
+    called = _called(process)
+    evaluated = _evaluated(process, passes)
     found: dict[int, Average] = {}
     for event in process.record.of("avg"):
-        root, r2, decay = event.serial("root"), event.number("r2"), event.number("decay")
-        if root is None or r2 is None or decay is None or r2 <= GOOD_FIT or not 0 < decay < 1:
+        name, r2, decay = event.serial("root"), event.number("r2"), event.number("decay")
+        if name is None or r2 is None or decay is None:
             continue
-        found[root] = Average(
-            cls=event.text("cls") or "unknown",
-            decay=decay,
-            r2=r2,
-            evaluated=root in evaluated or event.count("src") in swapped,
-            how="fitted",
-        )
+        if r2 > GOOD_FIT and LEAST_DECAY < decay < 1:
+            name = called.get(-name, name)
+            found[name] = Average(
+                cls=event.text("cls") or "unknown",
+                decay=decay,
+                r2=r2,
+                evaluated=name in evaluated,
+                how="fitted",
+            )
     for event in process.record.of("copy"):
         serial = event.serial("serial")
         if event.flag("averaged") and serial is not None:
-            mine = _roots_of_copy(process, event)
-            fitted = next((found.pop(one) for one in {*mine, -serial} if one in found), None)
-            found[-serial] = Average(
+            name = called.get(serial, -serial)
+            fitted = found.get(name)
+            found[name] = Average(
                 cls=event.text("cls") or "AveragedModel",
                 decay=fitted.decay if fitted else None,
                 r2=fitted.r2 if fitted else None,
-                evaluated=bool(mine & evaluated) or bool(fitted and fitted.evaluated),
+                evaluated=name in evaluated,
                 how="AveragedModel",
             )
     return _once(found.values())[:MOST]
+
+
+def _called(process: Process) -> dict[int, int]:
+    """Return the roots that copies became when they were called, by the copies' serials."""
+    pairs = ((event.serial("serial"), event.count("root")) for event in process.record.of("copy"))
+    return {serial: root for serial, root in pairs if serial is not None and root is not None}
+
+
+def _evaluated(process: Process, passes: list[Pass]) -> set[int]:
+    """Return the roots, and minus the serials of copies, whose values were evaluated at last.
+
+    An average that is only watched during the training, as a target network is, is not a result.
+    """
+    mine = [one for one in passes if one.process is process]
+    steps = process.steps
+    called = _called(process)
+    found = set()
+    for one in [one for one in mine if one.at >= steps] or mine[-1:]:
+        found |= {root.id for root in one.roots}
+        copies = [whole(copy) for copy in one.event.items("copies", 8)]
+        found |= {called.get(copy, -copy) for copy in copies if copy is not None}
+    return found
 
 
 def _once(found: Iterable[Average]) -> tuple[Average, ...]:
@@ -108,23 +134,6 @@ def _once(found: Iterable[Average]) -> tuple[Average, ...]:
         if one.evaluated and not other.evaluated:
             alike[key] = one
     return tuple(alike.values())
-
-
-def _roots_of_copy(process: Process, copy: Event) -> set[int]:
-    """Return the roots that are an averaged copy, which is known by its own class."""
-    return {
-        root.id
-        for root in roots_of(process).values()
-        if root.cls.rpartition(".")[2] == "AveragedModel" and copy.flag("averaged")
-    }
-
-
-def _exchanged(process: Process, one: Pass) -> bool:
-    """Tell whether a pass met values put in place of the trained ones, and no loaded ones."""
-    if one.process is not process or not one.event.flag("swapped"):
-        return False
-    loads = process.record.of("load")
-    return not any(event.step == one.at for event in loads)
 
 
 def loads_of(processes: tuple[Process, ...]) -> tuple[WeightLoad, ...]:
@@ -189,21 +198,23 @@ def _into_trained(roots: Mapping[int, Root], used: list[Event]) -> bool | None:
     return found.pop() if len(found) == 1 else None
 
 
-def digests_of(process: Process, main: Root | None) -> tuple[str, str, set[str]]:
-    """Return the digests of the values before the first step, at the end, and of all moments."""
+def digests_of(process: Process, main: Root | None) -> tuple[str, str, dict[str, int]]:
+    """Return the digests of the values before the first step and after the last one, and of all.
+
+    The latter with the number of steps, of any optimizer, after which they were held.
+    """
     first = last = ""
-    known = set()
-    for event in process.record.of("weights"):
-        digest = event.text("digest")
-        if not digest:
-            continue
-        known.add(digest)
-        if main is None or event.count("root") == main.id:
-            if event.text("why") == "first" and not first:
-                first = digest
-            if event.text("why") == "end":
-                last = digest
-    for event in process.record.of("eval"):
-        if event.flag("held") and event.flag("swapped") is False and event.text("weights"):
-            known.add(event.text("weights"))
+    known: dict[str, int] = {}
+    for event in process.record.of("weights", "eval"):
+        digest = event.text("digest") or event.text("weights")
+        if event.kind == "eval":
+            held = event.flag("held") and event.flag("swapped") is False
+            after = event.count("of") if "of" in event.fields else event.count("at")
+            if digest and after is not None and (held or "of" in event.fields):
+                known[digest] = max(after, known.get(digest, 0))
+        elif digest:
+            known[digest] = max(event.count("at") or 0, known.get(digest, 0))
+            if main is None or event.count("root") == main.id:
+                first = first or digest * (event.text("why") == "first")
+                last = digest if event.text("why") == "end" else last
     return first, last, known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from repcheck.budget import figure
 from repcheck.claims.stated import Section, Stated
@@ -20,8 +20,10 @@ from repcheck.facts.evaluation_seen import (
     views,
 )
 from repcheck.facts.line import DIFFERS, SAME, Line, Shown, Sides, Told, as_unit, counts, line
-from repcheck.observation import Observation, Teacher, WeightLoad
 from repcheck.runs import Run
+
+if TYPE_CHECKING:
+    from repcheck.observation import Observation, Teacher, WeightLoad
 
 Tell = Callable[[Any, Any], Told]
 _PARAMS = 0.05

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 from repcheck.claims.model import Dataset
 from repcheck.facts.observed import MOST
-from repcheck.observation import Average, EvaluatedSet, Evaluation, Observation
+
+if TYPE_CHECKING:
+    from repcheck.observation import Average, EvaluatedSet, Evaluation, Observation
 
 SEVERAL = 1.5
 """Rows an example from which on one speaks of views or members."""
@@ -46,7 +49,8 @@ def _plain(one: Evaluation) -> bool:
 def averaged(seen: Observation, *, swa: bool) -> float | None:
     """Return the decay of averaged weights that were evaluated (1 if unknown); 0: raw weights.
 
-    None where the evaluated weights are neither known as averaged nor as the trained ones.
+    None where the evaluated weights are neither known as averaged nor as the trained ones, or
+    where both were evaluated on the same examples at last.
     """
     used = [
         one
@@ -56,14 +60,20 @@ def averaged(seen: Observation, *, swa: bool) -> float | None:
         and (one.decay is None or 0 < one.decay < 1)
         and _is_swa(one) is swa
     ]
-    if used:
-        return used[0].decay or 1.0
     last = finals(seen)
+    if used:
+        beside = [one for one in seen.evaluations if _plain(one) and _beside(one, last)]
+        return None if beside else used[0].decay or 1.0
     if not last or (not seen.averages and not all(map(_plain, last))):
         return None
     if any(one.evaluated and _is_swa(one) is not swa for one in seen.averages):
         return 0.0
     return 0.0 if all(map(_plain, last)) else None
+
+
+def _beside(one: Evaluation, last: list[Evaluation]) -> bool:
+    """Tell whether a pass was over the same set after the same step as one of the last ones."""
+    return any(one.set == final.set and one.at == final.at for final in last)
 
 
 def _is_swa(one: Average) -> bool:
@@ -145,10 +155,10 @@ def self_distilled(seen: Observation) -> bool | None:
 
 def checkpoint(seen: Observation) -> str | None:
     """Return `last` or `earlier`: which of the trained weights were evaluated last."""
-    last = [one for one in finals(seen) if one.weights and one.known]
-    if not last or not seen.final_weights:
+    known = [one.made_at >= one.at for one in finals(seen) if one.made_at is not None]
+    if not known:
         return None
-    return "last" if all(one.weights == seen.final_weights for one in last) else "earlier"
+    return "last" if all(known) else "earlier"
 
 
 def mode(seen: Observation) -> str | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from repcheck.observation import Training
+if TYPE_CHECKING:
+    from repcheck.observation import Training
+
 
 # Reductions of a loss keep its value; anything else in the chain scales it or adds to it.
 _PLAIN = frozenset({"MeanBackward", "SqueezeBackward", "ViewBackward", "ReshapeAliasBackward"})

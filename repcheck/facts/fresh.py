@@ -63,8 +63,8 @@ class FreshSeeds(Fact):
 
     @classmethod
     def draw(cls, evidence: Evidence) -> Self:
-        """Take the runs."""
-        return cls(runs=evidence.runs)
+        """Take the runs; a repeat of a seed is no seed more."""
+        return cls(runs=tuple(run for run in evidence.runs if not run.replicate))
 
     def standing(
         self, method: Method, dataset: str, metric: Metric, row: Result

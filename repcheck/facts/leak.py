@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from repcheck.claims.comparison import dataset_named
 from repcheck.claims.model import Claims, Dataset, Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact, Quantity
 from repcheck.facts.observed import Observed, Sight
-from repcheck.observation import EvaluatedSet, Evaluation, Observation, Training
 from repcheck.runs import Run
+
+if TYPE_CHECKING:
+    from repcheck.observation import EvaluatedSet, Evaluation, Observation, Training
 
 MOSTLY = 0.95
 NEARLY = 0.02

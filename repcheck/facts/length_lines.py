@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from repcheck.budget import Budget, figure
 from repcheck.claims.stated import Stated
@@ -31,7 +31,9 @@ from repcheck.facts.pace import (
     unfinished,
 )
 from repcheck.facts.step_lines import Lengths, step_lines
-from repcheck.observation import WeightLoad
+
+if TYPE_CHECKING:
+    from repcheck.observation import WeightLoad
 
 _COUNTED = (
     *("epochs", "iterations", "samples", "batch_size", "grad_accum", "devices", "repeats"),

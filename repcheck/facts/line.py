@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from repcheck.budget import figure
 from repcheck.claims.model import Claims, Dataset, Method
@@ -14,9 +14,11 @@ from repcheck.claims.stated import Section, State, Stated
 from repcheck.errors import Missing
 from repcheck.fact import Quantity
 from repcheck.facts.observed import Sight
-from repcheck.observation import Observation, Training
 from repcheck.runs import Run
 from repcheck.where import NOWHERE, Where
+
+if TYPE_CHECKING:
+    from repcheck.observation import Observation, Training
 
 Agreeing = Literal["same", "differs", "unit", "unseen", "undeclared"]
 T = TypeVar("T")

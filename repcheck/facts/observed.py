@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median_low
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact, Level, Quantity
-from repcheck.observation import Observation, Training
 from repcheck.runs import Run, Status
+
+if TYPE_CHECKING:
+    from repcheck.observation import Observation, Training
 
 MOST = 1e18
 """More than anything that was ever counted."""

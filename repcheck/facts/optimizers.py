@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact, Quantity
 from repcheck.facts.observed import Observed, Sight
-from repcheck.observation import OptimizerSeen, Training
 from repcheck.runs import Run
+
+if TYPE_CHECKING:
+    from repcheck.observation import OptimizerSeen, Training
 
 Value = float | int | str | bool | tuple[float, ...] | None
 FIELDS = ("type", "momentum", "nesterov", "betas", "eps", "weight_decay", "clip_norm")

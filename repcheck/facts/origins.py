@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact, Quantity
 from repcheck.facts.first_loss import guess
 from repcheck.facts.observed import Observed, Sight
-from repcheck.observation import Observation, Teacher, Training, WeightLoad
 from repcheck.runs import Run
+
+if TYPE_CHECKING:
+    from repcheck.observation import Observation, Teacher, Training, WeightLoad
 
 NOTICED = 0.01
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from repcheck.budget import Budget, figure
 from repcheck.claims.model import Method
 from repcheck.facts.observed import Sight
-from repcheck.observation import Observation, Training
 from repcheck.runs import Run
+
+if TYPE_CHECKING:
+    from repcheck.observation import Observation, Training
 
 SLACK = 0.02
 _UNSURE = 0.02

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from repcheck.facts.line import (
     DIFFERS,
@@ -24,8 +24,10 @@ from repcheck.facts.line import (
 )
 from repcheck.facts.recipe import UNANNEALED, family
 from repcheck.facts.schedule import FLAT, Trace, off_family
-from repcheck.observation import Observation, Training
 from repcheck.runs import Run
+
+if TYPE_CHECKING:
+    from repcheck.observation import Observation, Training
 
 # The longer names first: `adamw` holds `adam`.
 _FAMILIES = (

@@ -27,7 +27,7 @@ class SeedScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reruns(Fact):
-    """Every metric value that a rerun reported at its end."""
+    """Every metric value that a rerun reported at its end; a repeated seed counts once."""
 
     label: ClassVar[str] = "scores of the reruns"
     runs: tuple[Run, ...]
@@ -37,7 +37,7 @@ class Reruns(Fact):
         """Take the runs as they are; nothing rerun is a fact that nobody has."""
         if not evidence.runs:
             raise Missing(Reason.NOT_OBSERVED, "rerun it with `repcheck check`")
-        return cls(runs=evidence.runs)
+        return cls(runs=tuple(run for run in evidence.runs if not run.replicate))
 
     def of(self, method: str, dataset: str, metric: str, kind: SeedKind) -> SeedScores:
         """Return the scores of one method's declared arm (an empty dataset matches any).

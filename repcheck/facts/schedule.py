@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Method
@@ -14,8 +14,10 @@ from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact, Quantity
 from repcheck.facts.observed import Observed, Sight
 from repcheck.facts.recipe import POINTS, Schedule
-from repcheck.observation import OptimizerSeen
 from repcheck.runs import Run
+
+if TYPE_CHECKING:
+    from repcheck.observation import OptimizerSeen
 
 FLAT = 0.98
 FITS = 0.02

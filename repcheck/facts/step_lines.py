@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from repcheck.budget import Budget
 from repcheck.claims.stated import Stated
@@ -30,7 +31,9 @@ from repcheck.facts.pace import (
     stated_step,
     steps_as_stated,
 )
-from repcheck.observation import Training
+
+if TYPE_CHECKING:
+    from repcheck.observation import Training
 
 _UNEVEN = ("bucket", "dynamic", "token", "length", "variable")
 _FEW = 4

@@ -7,12 +7,13 @@ from . import copies, memory, weights
 from .patches import patch
 from .recorder import rec
 
-WINDOWS = (4, 12, 50, 200, 1000)
+WINDOWS = (4, 12, 50, 200, 1000, 3000, 10000, 30000, 100000)
 STEPS = frozenset([start + more for start in WINDOWS for more in range(4)])
 """The steps at which `after_step` wants to be called."""
 MODULES = 16
 COPIES = 64
 EVENTS = 300
+DIGESTS = 5000
 
 
 class _Copies:
@@ -24,6 +25,7 @@ class _Copies:
     serial = 0
     events = 0
     history = []
+    digests = {}
 
 
 def install(torch, state):
@@ -60,35 +62,84 @@ def _averaging(original):
 
 def candidate(module, source=None, averaged=False):
     """Take a module for one whose weights may be an average; `source` was copied."""
-    if any(one["ref"]() is module for one in _Copies.known.values()):
+    if _known(module) is not None:
         return
     params = sum(p.numel() for p in module.parameters())
     if not params:
         return
+    for key, old in list(_Copies.known.items()):
+        # An AveragedModel is asked itself, or the copy within it is.
+        inner = averaged and old["ref"]() is getattr(module, "module", None)
+        if inner or old["ref"]() is None:
+            del _Copies.known[key]
     _Copies.serial += 1
-    made = {"serial": _Copies.serial, "ref": weakref.ref(module), "source": None}
-    if source is not None:
-        made["source"] = weakref.ref(source)
-        _tell(made, module, source, params, averaged)
-    for key in [key for key, old in _Copies.known.items() if old["ref"]() is None]:
-        del _Copies.known[key]
+    made = {"serial": _Copies.serial, "ref": weakref.ref(module), "averaged": averaged}
+    made["source"] = None if source is None else weakref.ref(source)
     if len(_Copies.known) < COPIES:
         _Copies.known[_Copies.serial] = made
+    if source is not None:
+        _tell(made, module, params)
 
 
-def _tell(made, module, source, params, averaged):
+def _known(module):
+    for made in list(_Copies.known.values()):
+        known = made["ref"]()
+        if known is not None and (
+            known is module or (made["averaged"] and getattr(known, "module", None) is module)
+        ):
+            return made
+    return None
+
+
+def _tell(made, module, params, **more):
     _Copies.events += 1
     if _Copies.events > EVENTS:
         return
-    root = _Copies.state.roots.get(id(source))
+    source = made["source"]() if made["source"] is not None else None
+    root = _Copies.state.roots.get(id(source)) if source is not None else None
     rec.event(
         "copy",
         serial=made["serial"],
         cls=type(module).__module__ + "." + type(module).__qualname__,
         src=None if root is None or root.ref() is not source else root.id,
         params=params,
-        averaged=averaged,
+        averaged=made["averaged"],
+        **more,
     )
+
+
+def called(root, module):
+    """Tell that a module which may be an average is a root from now on."""
+    made = _known(module)
+    if made is not None:
+        _tell(made, made["ref"](), root.params, root=root.id)
+
+
+def note(module):
+    """Keep what a copy holds when its state is asked for: it may be loaded elsewhere."""
+    made = _known(module)
+    found = memory.digest(module) if made is not None else ""
+    if found and len(_Copies.digests) < DIGESTS:
+        _Copies.digests[found] = made["serial"]
+
+
+def whose(module, params, found):
+    """Return the serials of the copies whose values are evaluated in another module.
+
+    Either they are the same now, or were when the copy's state was taken; or the trained values
+    lie in the copy, as they do while an average is swapped with them.
+    """
+    serials = [_Copies.digests[found]] if found in _Copies.digests else []
+    for made in list(_Copies.known.values()):
+        copied = made["ref"]()
+        if copied is None or copied is module or made["serial"] in serials:
+            continue
+        theirs = list(copied.parameters())
+        if len(theirs) != len(params) or theirs[0] is params[0]:
+            continue
+        if memory.digest_of(theirs) == found or weights.lies_in(params, theirs):
+            serials.append(made["serial"])
+    return serials
 
 
 def forget():

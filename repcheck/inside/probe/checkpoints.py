@@ -287,7 +287,7 @@ def _module_loading(original):
         _known["inside"] = 1
         try:
             often = rec.guarded(_often, self)
-            before = None if often else rec.guarded(_sample, self)
+            before = None if often else rec.guarded(_before_load, self)
             result = original(self, state_dict, *args, **kwargs)
             rec.guarded(_loaded_into, self, state_dict, before, result)
         finally:
@@ -295,6 +295,11 @@ def _module_loading(original):
         return result
 
     return load_state_dict
+
+
+def _before_load(module):
+    weights.before_load(module)
+    return _sample(module)
 
 
 def _loaded_into(module, state_dict, before, result):
@@ -348,6 +353,7 @@ def _asked_state(module):
     before, about["asked"] = about["asked"], rec.step
     if rec.step and (before is None or rec.step >= before + FEW_STEPS):
         weights.look("save")
+        averages.note(module)
 
 
 # Writing

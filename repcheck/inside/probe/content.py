@@ -13,6 +13,8 @@ TRAIN, EVAL, AUX, STORAGE, BATCH, UNSURE = 1, 2, 3, 4, 5, 8
 AT_ONCE = 16
 HELD = 1 << 20
 """Elements that may wait; more would keep the artifact's memory alive."""
+TOGETHER = 1 << 17
+"""Elements up to which a copy of several batches is cheaper than hashing each by itself."""
 GRACE = 0.02
 ALWAYS = 100000
 """Evaluated rows that are hashed whatever it takes: leaks are judged by them."""
@@ -84,7 +86,7 @@ def put(x, layer, flags, root, pass_, step):
 
 
 def flush():
-    """Hash and write what waits."""
+    """Hash and write what waits, batches of one form together."""
     waiting = _Queue.waiting
     if not waiting:
         return
@@ -92,26 +94,45 @@ def flush():
     now = waiting[:]
     clear()
     busy = _Queue.modes is not None and _Queue.modes()
-    for x, version, layer, flags, root, pass_, step in now:
-        rows = x.shape[0]
+    forms = {}
+    for one in now:
+        x, version = one[0], one[1]
         if busy or (version is not None and x._version != version):
-            rec.skipped += rows
+            rec.skipped += x.shape[0]
             continue
+        forms.setdefault((x.dtype, x.numel() // x.shape[0]), []).append(one)
+    blocks = []
+    for (_, width), alike in forms.items():
         try:
-            data = digests(x)
+            blocks += _blocks(alike, 2 if is_sampled(width) else 0)
         except Exception as exc:
             rec.error("rows.flush", exc)
-            continue
-        if is_sampled(x.numel() // rows):
-            flags |= 2
-        rec.hashed += rows
-        rec.put_rows(layer, flags, root, pass_, rows, data, step)
+    if blocks:
+        rec.put_blocks(blocks)
     rec.spent += rec.now() - begin
 
 
-def digests(x):
-    """Return the hashes of a tensor's rows."""
+def _blocks(alike, sampled):
+    """Return a block for each of these batches, hashed as one array where that is cheaper."""
+    np = sys.modules["numpy"]
+    arrays = [rows_of(one[0]) for one in alike]
+    together = len(arrays) > 1 and sum(array.size for array in arrays) <= TOGETHER
+    hashed = hash_rows(np.concatenate(arrays) if together else arrays[0])
+    found, at = [], 0
+    for array, (_, _, layer, flags, root, pass_, step) in zip(arrays, alike):  # noqa: B905
+        rows = len(array)
+        if not together and found:
+            hashed, at = hash_rows(array), 0
+        data = hashed[8 * at : 8 * (at + rows)]
+        at += rows
+        rec.hashed += rows
+        found.append((layer, flags | sampled, root, pass_, rows, data, step))
+    return found
+
+
+def rows_of(x):
+    """Return a tensor's rows as an array of two dimensions."""
     x = x.detach()
     if x.dtype is _Queue.torch.bfloat16:
         x = x.float()
-    return hash_rows(x.numpy().reshape(x.shape[0], -1))
+    return x.numpy().reshape(x.shape[0], -1)

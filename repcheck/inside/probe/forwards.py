@@ -191,7 +191,7 @@ def _trainable_output(value, deep=3):
 
 def _leave(module, x, result):
     state = _Forwards.state
-    root = state.root_of(module)
+    root = state.roots.get(id(module)) or state.root_of(module)
     if not root.params:  # a loss called as a module, say: nothing in it learns or is evaluated
         return
     delivery = loaders.delivery_of(x)
@@ -212,7 +212,7 @@ def _leave(module, x, result):
         return
     if rec.step == 0 and not _Forwards.first_out:
         _Forwards.first_out = _widest(result)
-    _candidate(module, root, x, rows, output, delivery)
+    _candidate(module, root, x, rows, output, delivery, flags)
 
 
 def _widest(result):
@@ -229,9 +229,8 @@ def _widest(result):
     return next((shape for shape in shapes if len(shape) > 1), shapes[0] if shapes else ())
 
 
-def _candidate(module, root, x, rows, output, delivery):
+def _candidate(module, root, x, rows, output, delivery, flags):
     state = _Forwards.state
-    flags = 1 if x is not None and x is delivery.tensor else 0
     one = Candidate()
     one.root, one.rows, one.flags = root, rows, flags
     one.delivery = delivery
@@ -244,7 +243,13 @@ def _candidate(module, root, x, rows, output, delivery):
                 break
         else:
             _Forwards.seen.append(weakref.ref(x))
-    one.x = x if not one.again and x is not None and content.hashable(x) else None
+    one.x = None
+    if rows and not one.again:
+        # What made this form of tensor hashable does not change but for where it lies.
+        if x.dtype is root.form and x.is_cpu and type(x) is _Forwards.torch.Tensor:
+            one.x = x
+        elif content.hashable(x):
+            one.x, root.form = x, x.dtype
     one.sign = (module.training, delivery.loader, x.dim() if x is not None else -1)
     usual = root.sign == one.sign and rows <= root.rows and not state.pending
     one.hook = None
@@ -262,14 +267,14 @@ def before_backward(tensors):
     loss = tensors
     if isinstance(loss, (list, tuple)):
         loss = loss[0] if loss else None
-    if loss is None or loss.numel() != 1 or loss.device.type != "cpu":
-        return
     step = rec.step
-    if step < 200 or step & 7 == 7:
-        counts.loss = value = float(loss.detach())
+    if loss is None or (step >= 200 and step & 7 != 7) or not loss.is_cpu or loss.numel() != 1:
+        return
+    counts.loss = value = loss.item()
+    if step == 0:
         if not _Forwards.state.pending or _Forwards.state.compiled:
             return
-        if _Forwards.first_out is not None and step == 0:
+        if _Forwards.first_out is not None:
             shape, _Forwards.first_out = _Forwards.first_out, None
             chain, node = [], loss.grad_fn
             while node is not None and len(chain) < 4:
@@ -301,7 +306,8 @@ def after_backward():
 
 def _confirm(one):
     root = one.root
-    _Forwards.passes.close(rows=one.rows, resumed=True)
+    if _Forwards.state.passes is not None:
+        _Forwards.passes.close(rows=one.rows, resumed=True)
     root.forwards_train += 1
     root.sign = one.sign
     root.rows = max(root.rows, one.rows)
@@ -325,7 +331,8 @@ def _hash(one, layer):
     if one.x is not None:
         content.put(one.x, layer, one.flags, one.root.id, 0, step)
     known = one.delivery
-    _Forwards.passes.trained = max(_Forwards.passes.trained, known.serial)
+    if known.serial > _Forwards.passes.trained:
+        _Forwards.passes.trained = known.serial
     if not one.flags & 1 and known.serial != _Forwards.batch_told:
         _Forwards.batch_told, tensor = known.serial, known.tensor
         if tensor is not None and content.hashable(tensor):

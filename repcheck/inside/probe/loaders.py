@@ -44,6 +44,11 @@ def delivery_of(x):
     """Return the delivery that a forward of `x` is of: by identity, else by order."""
     queue = waiting
     if queue:
+        first = queue[0]
+        if first.ref is not None and first.ref() is x:
+            queue.popleft()
+            _Known.ahead, _Known.current = len(queue), first
+            return first
         for ahead, one in enumerate(queue):
             if one.ref is not None and one.ref() is x:
                 for _ in range(ahead + 1):

@@ -116,14 +116,18 @@ def digest(module):
     return digest_of(list(module.parameters()))
 
 
-def place_of(groups, g, j):
-    """Return where two values of a held parameter lie, with what shows whether they still do."""
+def place_of(groups, g, j, turn=0):
+    """Return where two values of a held parameter lie, with what shows whether they still do.
+
+    Each `turn` names two other values.
+    """
     p = groups[g]["params"][j]
     if not readable(p):
         return None
     count, item = p.numel(), p.element_size()
     unsigned, storage = _UNSIGNED.get(item), _storage(p)
-    offsets = _offsets(p, [count // 2, count // 3]) if count else []
+    chosen = [(count // 2 + 7 * turn) % count, (count // 3 + 11 * turn) % count] if count else []
+    offsets = _offsets(p, chosen) if count else []
     size, base, first = storage.nbytes(), storage.data_ptr(), p.storage_offset() * item
     if not offsets or unsigned is None or not base or first + (max(offsets) + 1) * item > size:
         return None

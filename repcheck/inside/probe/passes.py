@@ -18,6 +18,8 @@ class Pass:
         self.grad = grad
         self.held = self.swapped = None
         self.weights = ""
+        self.of = None
+        self.copies = []
         self.begin = rec.now()
         self.serial = -1
         self.same = True
@@ -119,6 +121,8 @@ class Passes:
             held=one.held,
             swapped=one.swapped,
             weights=one.weights,
+            of=one.of,
+            copies=one.copies[:8],
             wall=round(rec.now() - one.begin, 6),
         )
 

@@ -294,11 +294,9 @@ def _after_step(optimizer):
     elif not math.isfinite(loss):
         counts.flags |= 2
     rec.put_step(
-        rec.now(), first, final, wait, loss, rec.step & 0xFFFFFFFF,
-        min(counts.rows, 0xFFFFFFFF), min(counts.unsure, 0xFFFFFFFF),
-        min(counts.rows_off, 0xFFFFFFFF), known.i & 0xFFFF, min(len(groups), 65535),
-        min(counts.fwd, 65535), min(counts.again, 65535), min(counts.bwd, 65535),
-        min(counts.fwd_off, 65535), min(batches, 65535), counts.flags,
+        rec.now(), first, final, wait, loss, rec.step, counts.rows, counts.unsure,
+        counts.rows_off, known.i, len(groups), counts.fwd, counts.again, counts.bwd,
+        counts.fwd_off, batches, counts.flags,
     )  # fmt: skip
     counts.clear()
     try:

@@ -9,7 +9,7 @@ class Root:
     """A module that was called from outside any module; `ref` is weak."""
 
     __slots__ = (
-        "can_train", "cls", "forwards_off", "forwards_train", "id", "in_opt", "modal", "params",
+        "can_train", "cls", "form", "forwards_off", "forwards_train", "id", "in_opt", "modal", "params",
         "ref", "rows", "sign",
     )  # fmt: skip
 
@@ -22,6 +22,7 @@ class Root:
         self.can_train = any(p.requires_grad for p in params)
         self.forwards_train = self.forwards_off = 0
         self.in_opt = None
+        self.form = None
         self.sign = None
         self.rows = 0
         self.modal = {}

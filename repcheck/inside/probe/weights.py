@@ -8,12 +8,14 @@ import sys
 import weakref
 
 from . import memory, settings
-from .memory import decode, digest, digest_of, place_of, readable, spread
+from .fingers import Finger
+from .memory import digest, digest_of, place_of, spread
 from .recorder import rec
 
-PLACES = 4
-LARGEST = 16 * 1024 * 1024
 EVENTS = 5000
+DIGESTS = 20000
+USUAL = 50
+"""So many steps in a row with a pass are no evaluations: a teacher or a target is asked."""
 
 
 class _Known:
@@ -21,12 +23,15 @@ class _Known:
 
     torch = None
     state = None
-    digests = set()
+    digests = {}
     last = {}
+    fresh = {}
     gone = {}
+    ended = set()
     fingers = {}
     watched = {}
     passes = 0
+    pass_step = run = 0
     events = 0
     drift_checked = False
     drifts = False
@@ -39,110 +44,16 @@ def install(torch, state):
     memory.install(torch)
 
 
-# The fingerprint after each step
-
-
-class _Finger:
-    """A few values of what one optimizer holds, as they were after its last step."""
-
-    __slots__ = ("dtypes", "looked", "places", "ref", "sharing", "steps", "values")
-
-    def __init__(self, optimizer, forget):
-        self.ref = weakref.ref(optimizer, forget)
-        self.places, self.values, self.dtypes = (), None, ()
-        self.sharing, self.steps, self.looked = (), 0, False
-
-    def bind(self, groups):
-        """Choose tensors of moderate size, spread over those that are trained."""
-        found = [
-            (g, j)
-            for g, group in enumerate(groups)
-            for j, p in enumerate(group["params"])
-            if p.requires_grad and readable(p) and 0 < p.numel() * p.element_size() <= LARGEST
-        ]
-        chosen = [found[i] for i in spread(len(found), PLACES)]
-        self.places = tuple(filter(None, [place_of(groups, g, j) for g, j in chosen]))
-        self.dtypes = tuple([str(groups[p[0]]["params"][p[1]].dtype) for p in self.places])
-
-    def read(self, groups):
-        """Return the values as they are now.
-
-        Memory: an address is read only if the storage that we hold still has its block of that
-        size at that base (it is swapped in place when it is resized or shared), and the parameter
-        still begins where it began (it does not where `p.data` was assigned). No reference to a
-        parameter is kept: a weak one would forbid `torch.utils.swap_tensors`.
-        """
-        values = []
-        for g, j, pointer, storage, base, size, first, second in self.places:
-            if (
-                groups[g]["params"][j].data_ptr() != pointer
-                or storage.data_ptr() != base
-                or storage.nbytes() != size
-            ):
-                return self.read_again(groups)
-            values.append(first.value)
-            values.append(second.value)
-        return values
-
-    def read_again(self, groups):
-        """Find the same parameters' new memory; choose others if they are out of reach."""
-        count = len(self.places)
-        try:
-            places = [place_of(groups, place[0], place[1]) for place in self.places]
-        except (IndexError, KeyError):
-            places = [None]
-        if None in places:
-            self.bind(groups)
-        else:
-            self.places = tuple(places)
-            self.dtypes = tuple([str(groups[p[0]]["params"][p[1]].dtype) for p in places])
-        if len(self.places) != count:
-            self.values = None
-        return [f.value for place in self.places for f in place[6:]]
-
-    def refresh(self):
-        """Take the values as they are now for those after the last step."""
-        optimizer = self.ref()
-        if optimizer is not None:
-            self.values = self.read(optimizer.param_groups)
-
-    def params(self):
-        """Return the ids of all parameters that the optimizer holds."""
-        optimizer = self.ref()
-        groups = optimizer.param_groups if optimizer is not None else ()
-        return {id(p) for group in groups for p in group["params"]}
-
-    def moved(self):
-        """Tell whether the values are others than after the last step; None if unknown."""
-        optimizer = self.ref()
-        if optimizer is None or self.values is None or not self.places:
-            return None
-        dtypes, before = self.dtypes, self.values
-        now = self.read(optimizer.param_groups)
-        if self.values is None:
-            return None
-        if self.dtypes == dtypes:
-            return now != before
-        return _differ(before, dtypes, now, self.dtypes)
-
-
-def _differ(before, dtypes, now, new_dtypes):
-    """Compare values after a change of precision: rounding alone is no difference."""
-    for i in range(len(dtypes)):
-        old = decode(tuple(before[2 * i : 2 * i + 2]), dtypes[i])
-        new = decode(tuple(now[2 * i : 2 * i + 2]), new_dtypes[i])
-        if any(abs(a - b) > abs(a) / 128 for a, b in zip(old, new)):  # noqa: B905
-            return True
-    return False
-
-
 def after_step(optimizer, _optimizer_state=None):
     """Keep the fingerprint of what has just been stepped."""
     finger = _Known.fingers.get(id(optimizer))
     if finger is None:
         finger = _first_step(optimizer)
-    finger.values = finger.read(optimizer.param_groups)
+    before, finger.values = finger.values, finger.read(optimizer.param_groups)
     finger.steps += 1
+    finger.last, finger.loaded = rec.step, False
+    if not finger.alive and before is not None:
+        finger.wait_for_life(before, optimizer.param_groups)
     if finger.sharing:
         for other in finger.sharing:
             other.refresh()
@@ -158,9 +69,9 @@ def _first_step(optimizer):
         for finger in list(_Known.fingers.values()):
             finger.sharing = tuple([f for f in finger.sharing if f is not dead])
         if rec.on and dead is not None:
-            _keep_last(list(_trained()))
+            rec.guarded(_keep_last, dead)
 
-    finger = _Known.fingers[key] = _Finger(optimizer, forget)
+    finger = _Known.fingers[key] = Finger(optimizer, forget)
     finger.bind(optimizer.param_groups)
     mine = finger.params()
     for other in _Known.fingers.values():
@@ -168,6 +79,7 @@ def _first_step(optimizer):
             other.sharing += (finger,)
             finger.sharing += (other,)
     for root, module in _trained():
+        _Known.gone.pop(root.id, None)
         _watch_death(root, module)
     settings.at_first_step()
     return finger
@@ -217,21 +129,58 @@ def _trained():
             yield root, module
 
 
-def _emit(why, root, digest_now):
-    _Known.digests.add(digest_now)
-    if not digest_now or _Known.last.get(root.id) == (rec.step, digest_now):
+def _note(found, at):
+    if found and (found in _Known.digests or len(_Known.digests) < DIGESTS):
+        _Known.digests[found] = at
+
+
+def _emit(why, root, found, at):
+    """Write the values that an optimizer held after step `at`; those at the end always."""
+    _note(found, at)
+    if not found or (why != "end" and _Known.last.get(root.id) == (at, found)):
         return
-    _Known.last[root.id] = (rec.step, digest_now)
+    _Known.last[root.id] = (at, found)
+    if why == "end":
+        _Known.ended.add(root.id)
     _Known.events += 1
-    if _Known.events <= EVENTS:
-        rec.event("weights", at=rec.step, why=why, root=root.id, digest=digest_now)
+    if _Known.events <= EVENTS or why == "end":
+        rec.event("weights", at=at, why=why, root=root.id, digest=found)
+
+
+def _fingers_of(ids):
+    fingers = list(_Known.fingers.values())
+    return [f for f in fingers if f.steps and not ids.isdisjoint(f.params())]
+
+
+def _is_fresh(ids):
+    """Tell whether these parameters are as their last step left them; None if not known."""
+    mine = _fingers_of(ids)
+    if not mine:
+        return None
+    moved = [finger.moved() for finger in mine]
+    if True in moved or any(finger.loaded for finger in mine):
+        return False
+    return None if None in moved else True
 
 
 def look(why):
     """Write what the trained roots hold, unless something else was put into them."""
     for root, module in list(_trained())[:8]:
-        if not _swapped({id(p) for p in module.parameters()}):
-            _emit(why, root, digest(module))
+        ids = {id(p) for p in module.parameters()}
+        if _is_fresh(ids):
+            _emit(why, root, _keep_fresh(root, ids, digest(module)), rec.step)
+
+
+def _keep_fresh(root, ids, found):
+    _Known.fresh[root.id] = (rec.step, found, _fingers_of(ids))
+    return found
+
+
+def before_load(module):
+    """Write what is trained before something is loaded over it."""
+    held = _Known.state.held
+    if rec.step and any(id(p) in held for p in module.parameters()):
+        look("load")
 
 
 def before_first_forward(root):
@@ -247,16 +196,16 @@ def before_first_forward(root):
     if rec.step == 0 or (
         any(p in held for p in mine) and all(mine.isdisjoint(f.params()) for f in stepped)
     ):
-        _emit("first", root, digest(module))
-    from . import checkpoints
+        _emit("first", root, digest(module), 0)
+    from . import averages, checkpoints
 
+    averages.called(root, module)
     checkpoints.by_hand(root, module)
 
 
 def _swapped(params):
     """Tell whether these parameters' optimizers hold other values than after their last step."""
-    mine = [f for f in list(_Known.fingers.values()) if f.steps]
-    mine = [f for f in mine if not params.isdisjoint(f.params())] or mine
+    mine = _fingers_of(params) or [f for f in list(_Known.fingers.values()) if f.steps]
     moved = [finger.moved() for finger in mine]
     if True in moved:
         sure = _Known.drift_checked and not _Known.drifts
@@ -267,12 +216,20 @@ def _swapped(params):
 def on_pass_open(pass_):
     """Fill what the evaluated values are: held by an optimizer, swapped, and their digest."""
     _Known.passes += 1
-    settings.on_pass_open()
+    _Known.run = _Known.run + 1 if rec.step == _Known.pass_step + 1 else 0
+    _Known.pass_step = rec.step
+    if not _usual():
+        settings.on_pass_open()
     pass_.held, pass_.swapped, pass_.weights = None, None, ""
+    pass_.of, pass_.copies = None, []
     roots = pass_.roots
     for entry in list(roots.values() if hasattr(roots, "values") else roots):
         if hasattr(entry, "ref"):
             on_pass_root(pass_, entry)
+
+
+def _usual():
+    return _Known.run >= USUAL
 
 
 def on_pass_root(pass_, root):
@@ -283,15 +240,52 @@ def on_pass_root(pass_, root):
         return
     ids = {id(p) for p in params}
     held = all(p in _Known.state.held for p in ids)
-    swapped, found = _swapped(ids), digest_of(params)
-    if swapped is False and (held or not ids.isdisjoint(_Known.state.held)):
-        _Known.digests.add(found)
+    swapped = _swapped(ids)
+    # A network that is asked at every step is a teacher or a target: its values are left alone.
+    found = "" if _usual() and not held else digest_of(params)
+    of = _held_after(ids, root, found)
+    if (of is None and found and swapped is not False) or not held:
+        _find_copies(pass_, module, params, found)
     first = pass_.held is None
     pass_.held = held if first else pass_.held and held
     pass_.swapped = swapped if first else pass_.swapped or swapped
     pass_.weights = found if first else _both(pass_.weights, found)
-    if not held:
-        look("eval")
+    pass_.of = of if first else None if None in (of, pass_.of) else min(of, pass_.of)
+
+
+def _held_after(ids, root, found):
+    """Return after which step an optimizer held these values; None if that is not known."""
+    if found and not ids.isdisjoint(_Known.state.held) and _is_fresh(ids):
+        _note(_keep_fresh(root, ids, found), rec.step)
+        return rec.step
+    return _Known.digests.get(found)
+
+
+def _find_copies(pass_, module, params, found):
+    from . import averages
+
+    if found and found not in _Known.digests:
+        pass_.copies.extend(averages.whose(module, params, found))
+
+
+def lies_in(params, other):
+    """Tell whether what was trained as `params` lies in `other` meanwhile, value by value."""
+    where = {id(p): i for i, p in enumerate(params)}
+    compared = 0
+    for finger in list(_Known.fingers.values()):
+        optimizer = finger.ref()
+        if optimizer is None or finger.values is None or finger.moved() is not True:
+            continue
+        groups = optimizer.param_groups
+        for n, place in enumerate(finger.places):
+            i = where.get(id(groups[place[0]]["params"][place[1]]))
+            if i is None or i >= len(other):
+                continue
+            here = place_of([{"params": [other[i]]}], 0, 0, finger.turn)
+            if here is None or [here[6].value, here[7].value] != finger.values[2 * n : 2 * n + 2]:
+                return False
+            compared += 1
+    return compared > 0
 
 
 def _both(one, other):
@@ -306,16 +300,20 @@ def on_pass_close(pass_, resumed):
         moved = [finger.moved() for finger in list(_Known.fingers.values()) if finger.steps]
         if True in moved:
             pass_.swapped, _Known.drifts = None, True
+    if pass_.held is False and rec.step == pass_.at and not _usual():
+        look("eval")
+        if pass_.of is None:
+            pass_.of = _Known.digests.get(pass_.weights)
 
 
 def after_load(module):
     """Take loaded values for trained ones if the optimizer held them once, or nothing stepped."""
-    found = digest(module)
-    if found in _Known.digests or not rec.step:
+    if digest(module) in _Known.digests or not rec.step:
         mine = {id(p) for p in module.parameters()}
         for finger in list(_Known.fingers.values()):
             if not mine.isdisjoint(finger.params()):
                 finger.refresh()
+                finger.loaded = True
 
 
 # The end
@@ -337,25 +335,42 @@ def _watch_death(root, module):
 
     def died(_ref):
         try:
-            if rec.on and None not in places:
+            fingers = {id(place[0]): place[0] for place in places if place is not None}
+            if not rec.on or None in places or any(f.loaded for f in fingers.values()):
+                return
+            if all(finger.moved() is False for finger in fingers.values()):
                 groups = [(f.ref(), g, j) for f, g, j in places]
-                _Known.gone[root.id] = digest_of(
-                    [o.param_groups[g]["params"][j] for o, g, j in groups]
-                )
+                _keep(root, digest_of([o.param_groups[g]["params"][j] for o, g, j in groups]))
         except Exception as exc:
             rec.error("weights.died", exc)
 
     _Known.watched[root.id] = (weakref.ref(module, died), root)
 
 
-def _keep_last(roots):
-    for root, module in roots:
-        _Known.gone[root.id] = digest(module)
+def _keep(root, found):
+    _note(found, rec.step)
+    _Known.gone[root.id] = (rec.step, found)
+
+
+def _keep_last(dead):
+    """Keep what a dead optimizer's roots hold, if its values lie where they lay, unchanged.
+
+    A function that trains returns its model and drops its optimizer before anything is evaluated.
+    """
+    wanted = dead.untouched()
+    for root, module in list(_trained()):
+        if wanted and wanted <= {p.data_ptr() for p in module.parameters()}:
+            found = digest(module)
+            _keep(root, found)
+            _emit("drop", root, found, dead.last)
 
 
 def at_end():
-    """Write what the trained roots hold at the end, or held when they were dropped."""
+    """Write what the last steps left in the trained roots, whatever was put there afterwards."""
     look("end")
-    for key, (ref, root) in list(_Known.watched.items()):
-        if ref() is None and _Known.gone.get(key):
-            rec.event("weights", at=rec.step, why="end", root=root.id, digest=_Known.gone[key])
+    for key, (_, root) in list(_Known.watched.items()):
+        at, found, fingers = _Known.fresh.get(key) or (0, "", ())
+        if not found or any(finger.last > at for finger in fingers):
+            at, found = _Known.gone.get(key) or (0, "")
+        if found and key not in _Known.ended:
+            _emit("end", root, found, at)

@@ -75,6 +75,8 @@ def _grouped(runs: Iterable[Json]) -> dict[tuple[str, str], dict[str, list[Json]
     metrics_of: dict[str, list[str]] = {}
     failed: list[Json] = []
     for run in runs:
+        if run.get("replicate"):  # the same seed again: no dot more
+            continue
         if not run["metrics"]:
             failed.append(run)
         for metric in run["metrics"]:

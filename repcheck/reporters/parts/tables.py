@@ -177,6 +177,7 @@ class RunTable:
     more_ok: int
     total: int
     attempts: int
+    again: int
 
 
 def run_table(runs: Iterable[Json]) -> RunTable:
@@ -191,4 +192,5 @@ def run_table(runs: Iterable[Json]) -> RunTable:
         more_ok=max(0, len(ok) - MOST_RUNS),
         total=len(every),
         attempts=sum(run.get("attempts") or 1 for run in every),
+        again=sum(bool(run.get("replicate")) for run in every),
     )

@@ -24,12 +24,12 @@ from __future__ import annotations
 
 from math import isfinite
 from statistics import median
+from typing import TYPE_CHECKING
 
 from repcheck.claims.model import Method
 from repcheck.errors import Reason
 from repcheck.facts.first_loss import Guess, guess
 from repcheck.facts.observed import Observed
-from repcheck.observation import Training
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -40,6 +40,9 @@ from repcheck.rule import (
     Undetermined,
     rule,
 )
+
+if TYPE_CHECKING:
+    from repcheck.observation import Training
 
 
 @rule("RC815", Severity.NOTE)

@@ -27,14 +27,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isfinite
 from statistics import median
+from typing import TYPE_CHECKING
 
 from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.facts.first_loss import guess
 from repcheck.facts.observed import Observed, Sight
-from repcheck.observation import Observation, Training
 from repcheck.rule import Answer, Cleared, Flagged, Kind, Severity, Undetermined, rule
 from repcheck.runs import Run
+
+if TYPE_CHECKING:
+    from repcheck.observation import Observation, Training
 
 NEAR = 0.7
 ENTROPIES = ("NllLoss", "BinaryCrossEntropy")

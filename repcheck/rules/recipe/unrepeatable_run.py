@@ -30,6 +30,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from repcheck.claims.model import Method
 from repcheck.errors import Reason
@@ -37,7 +38,6 @@ from repcheck.fact import Quantity
 from repcheck.facts.observed import Observed, Sight
 from repcheck.facts.spread import count
 from repcheck.facts.table import Table
-from repcheck.observation import Observation
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -52,6 +52,9 @@ from repcheck.rule import (
 from repcheck.runs import Run
 from repcheck.units import decimals
 
+if TYPE_CHECKING:
+    pass
+
 Group = Sequence[Run]
 # What a run left behind, by the word of `seeds.fixes` that would pin it.
 TRACES = ("init", "order", "split", "losses", "final weights")
@@ -60,10 +63,6 @@ TRACES = ("init", "order", "split", "losses", "final weights")
 @rule("RC812", Severity.MINOR)
 def check(method: Method, observed: Observed, table: Table) -> Answer:
     sight = observed.of(method)
-    if not any(seen.training for _, seen in sight.observations()):
-        return NotApplicable(
-            message=f"`{method.id}` takes no optimizer step: no chance of training to repeat"
-        )
     by_seed: dict[tuple[str, int], list[Run]] = defaultdict(list)
     for run in sight.runs:
         by_seed[run.dataset, run.seed].append(run)
@@ -74,15 +73,21 @@ def check(method: Method, observed: Observed, table: Table) -> Answer:
             found.append(_ignored(method, sight, others, table))
     if found:
         return found
-    again = [runs for runs in by_seed.values() if len(runs) > 1]
-    if not again:
-        return _never_repeated(method, sight)
-    return [_repeated(method, sight, runs, table) for runs in again]
+    again = [runs for runs in by_seed.values() if len(runs) > 1 and _comparable(runs)]
+    if again:
+        return [_repeated(method, sight, runs, table) for runs in again]
+    if not any(seen.training for _, seen in sight.observations()):
+        return NotApplicable(
+            message=f"`{method.id}` takes no optimizer step: no chance of training to repeat"
+        )
+    return _never_repeated(method, sight)
 
 
 def _traces(run: Run) -> dict[str, str]:
     """Return what is known of a run's course, each as a digest."""
-    seen = run.observation or Observation()
+    seen = run.observation
+    if seen is None:
+        return {}
     training = seen.training
     final = {one.set for one in seen.evaluations if one.final}
     known = {
@@ -93,6 +98,11 @@ def _traces(run: Run) -> dict[str, str]:
         "final weights": seen.final_weights,
     }
     return {name: digest for name, digest in known.items() if digest.strip()}
+
+
+def _comparable(runs: Group) -> bool:
+    """Return whether anything is known of all of the runs."""
+    return bool(set.intersection(*({*run.metrics, *_traces(run)} for run in runs)))
 
 
 def _unlike(runs: Iterable[Run]) -> list[str]:
@@ -115,8 +125,9 @@ def _identical(runs: Group) -> bool:
 
 def _seeded(runs: Group) -> bool:
     """Return whether the runs' own seeds came to a generator, as they are or turned into others."""
-    given = [{(one.lib, one.value) for one in (r.observation or Observation()).seeds} for r in runs]
-    as_they_are = all(
+    seen = [run.observation for run in runs if run.observation]
+    given = [{(seed.lib, seed.value) for seed in one.seeds} for one in seen]
+    as_they_are = len(given) == len(runs) and all(
         str(run.seed) in {value for _, value in values}
         for run, values in zip(runs, given, strict=True)
     )
@@ -156,10 +167,13 @@ def _counted(method: Method, table: Table) -> int:
 def _never_repeated(method: Method, sight: Sight) -> Undetermined:
     run = sight.runs[0]
     words = "" if _seeded(sight.runs) else "; no generator was seen to be given the run's own seed"
+    without = len(sight.runs) > 1 and run.commands and len({r.commands for r in sight.runs}) == 1
     return Undetermined(
         message=f"no two runs of `{method.id}` have one seed{words}",
         reason=Reason.NOT_OBSERVED,
-        would_decide=f"a second run of `{method.id}` with seed {run.seed}",
+        would_decide=f"a command of `{method.id}` that takes its {{seed}}"
+        if without
+        else f"a second run of `{method.id}` with seed {run.seed}",
         seen=sight.quantity("seeds run", len(sight.runs), "", run),
     )
 
@@ -173,7 +187,8 @@ def _repeated(method: Method, sight: Sight, runs: Group, table: Table) -> Outcom
     words = f"{len(runs)} runs of `{method.id}` with seed {seed}"
     if not unlike and not spread:
         known = [name for name in TRACES if all(name in _traces(run) for run in runs)]
-        equal = ", ".join(["metrics", *known]) if runs[0].metrics else ", ".join(known)
+        shared = set.intersection(*(set(run.metrics) for run in runs))
+        equal = ", ".join(["metrics", *known] if shared else known)
         return Cleared(message=f"{words} are equal in {equal}", seen=seen, limit="any bit of these")
     differing = [*unlike, *(f"{name} by {size:.4g}" for name, size in spread.items())]
     broken = [name for name in unlike if name in method.seeds.fixes.get(())]
