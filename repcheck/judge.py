@@ -9,6 +9,7 @@ from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Claim, Claims, Dataset, Method, Result
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence, Level, Quantity
+from repcheck.facts.observed import Doubts
 from repcheck.rule import (
     SUBJECTS,
     Answer,
@@ -54,7 +55,7 @@ def _ask(rule: Rule, evidence: Evidence, options: Mapping[str, Any]) -> Iterator
             if isinstance(outcome, Judgement):
                 yield outcome
             else:
-                yield _judgement(rule, subject, outcome)
+                yield _judgement(rule, subject, _seen_whole(outcome, evidence))
 
 
 def _outcomes(
@@ -112,6 +113,23 @@ def _honest(rule: Rule, cleared: Cleared, level: Level | None) -> Cleared | Unde
         reason=Reason.NOT_OBSERVED,
         would_decide="a rerun that observes it",
         seen=cleared.seen,
+    )
+
+
+def _seen_whole(outcome: Outcome, evidence: Evidence) -> Outcome:
+    """Turn a clearance by runs of which not all was seen into what it is."""
+    if not isinstance(outcome, Cleared):
+        return outcome
+    quantities = _quantities(outcome.seen)
+    sources = [q.source for q in quantities if q.level is Level.OBSERVED]
+    why = evidence.get(Doubts).of(sources) if sources else ""
+    if not why:
+        return outcome
+    return Undetermined(
+        message=f"{outcome.message}, as far as was seen; not all was: {why}",
+        reason=Reason.NOT_OBSERVED,
+        would_decide=f"a rerun of which everything is seen ({why})",
+        seen=outcome.seen,
     )
 
 

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -202,6 +203,7 @@ def read_back(attempt: Path, record: Record) -> Observation:
         seen = observe(
             folder,
             cpu_s=record.cpu_s,
+            since=_moment(record.started),
             files_root=attempt / "home" / COPY,
             out=attempt / "out",
         )
@@ -212,6 +214,13 @@ def read_back(attempt: Path, record: Record) -> Observation:
     gaps = tuple(Gap(what=what, why=why) for what, why in sorted(record.lost.items()))
     found = stored.sound(replace(seen, gaps=(*seen.gaps, *gaps)))
     return found or _nothing(record, _ABSURD)
+
+
+def _moment(stamp: str) -> float:
+    """Return a record's time in unix seconds, 0 where it is none."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(stamp).timestamp()
+    return 0.0
 
 
 def _nothing(record: Record, why: str) -> Observation:

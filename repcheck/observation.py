@@ -103,6 +103,8 @@ class Training:
     """How often the training loader was run through: the epochs of the script. None: not known."""
     batch: float | None = None
     accumulation: float | None = None
+    forwards: float | None = None
+    """Median of the training forwards for each backward pass: loops over time, several parts."""
     world: int = 1
     samplers: tuple[str, ...] = ()
     optimizer: OptimizerSeen
@@ -218,7 +220,11 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Average:
-    """Weights that followed the trained ones as a moving average; `r2` of the fit."""
+    """Weights that followed the trained ones as an average; `r2` of the fit.
+
+    `how` is AveragedModel for torch's equal average over steps; `decay` is None there, and where
+    the fitted one changes from step to step. `evaluated` is of the last evaluations.
+    """
 
     cls: str
     decay: float | None

@@ -20,7 +20,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from repcheck.observation import Observation
-from repcheck.runs import Run, Runs
+from repcheck.runs import Run, Runs, SeedKind, Status
 
 OF_RUN = {
     "seed",
@@ -32,7 +32,7 @@ OF_RUN = {
     "dataset",
     "arm_kind",
 }
-ADAPTER: TypeAdapter[Run] = TypeAdapter(Run)
+ADAPTER: TypeAdapter[Observation] = TypeAdapter(Observation)
 
 
 def observed_beside(claims_file: Path) -> Path:
@@ -59,25 +59,22 @@ def _run(method: str, number: int, one: dict[str, Any]) -> Run:
     own = {name: one.pop(name) for name in OF_RUN & set(one)}
     probed = one.pop("probe", True)
     key = hashlib.sha256(f"{method} {number}".encode()).hexdigest()
-    return ADAPTER.validate_python(
-        {
-            "key": key,
-            "arm": method,
-            "method": method,
-            "dataset": "",
-            "seed": number,
-            "seed_kind": "fresh",
-            "status": "ok",
-            "directory": f"runs/{key[:12]}",
-            "observation": _observation(one) if probed else None,
-            **own,
-        }
+    said = {"dataset": "", "seed": number, **own}
+    said["seed_kind"] = SeedKind(said.get("seed_kind", "fresh"))
+    said["status"] = Status(said.get("status", "ok"))
+    return Run(
+        key=key,
+        arm=method,
+        method=method,
+        directory=f"runs/{key[:12]}",
+        observation=observation_of(one) if probed else None,
+        **said,
     )
 
 
 def observation_of(one: dict[str, Any]) -> Observation:
     """Return an observation made of some of its fields."""
-    return TypeAdapter(Observation).validate_python(_observation(one))
+    return ADAPTER.validate_python(_observation(one))
 
 
 def _observation(one: dict[str, Any]) -> dict[str, Any]:

@@ -133,12 +133,13 @@ def read_records(folder: Path) -> list[Process]:
     if not folder.is_dir():
         return []
     bases = {path.stem for path in folder.glob("*-*.jsonl")}
-    found = [_read_process(folder, base) for base in bases]
+    found = [read_base(folder, base) for base in bases]
     found = [process for process in found if process.events]
     return sorted(found, key=lambda process: process.events[0].get("time", 0.0))
 
 
-def _read_process(folder: Path, base: str) -> Process:
+def read_base(folder: Path, base: str) -> Process:
+    """Return what the process of this name wrote."""
     lines = _bytes(folder / f"{base}.jsonl").split(b"\n")
     return Process(
         base=base,

@@ -258,6 +258,14 @@ def test_views_are_rows_over_examples(
     assert line(tmp_path, "tta.views", declared, run).state == state
 
 
+def test_a_cell_that_is_called_at_every_step_of_time_shows_no_views(tmp_path: Path) -> None:
+    loop = evaluated(rows=3600, views=12.0)
+    called = {**loop, "training": {**trained()["training"], "forwards": 13.0}}
+    once = {**loop, "training": {**trained()["training"], "forwards": 1.0}}
+    assert line(tmp_path, "tta.views", "tta: none", called).state == "unseen"
+    assert line(tmp_path, "tta.views", "tta: none", once).state == "differs"
+
+
 def test_views_are_told_by_the_stated_test_size_where_all_splits_are_stated(
     tmp_path: Path,
 ) -> None:

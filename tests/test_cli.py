@@ -128,10 +128,10 @@ def test_plan_shows_every_run_and_writes_nothing(tmp_path: Path) -> None:
     table = repcheck("plan", "claims.yaml", cwd=tmp_path)
     lines = repcheck("plan", "claims.yaml", "--format", "jsonl", cwd=tmp_path)
     assert (table.returncode, lines.returncode) == (0, 0)
-    assert table.stdout.count("to do\n") == 11  # ten runs and their sum
+    assert table.stdout.count("to do\n") == 13  # ten runs, two repeats and their sum
     assert "cost: unknown before the first runs" in table.stdout
     found = [json.loads(line) for line in lines.stdout.splitlines()]
-    assert sum("run" in line for line in found) == 10
+    assert sum("run" in line for line in found) == 12
     assert sorted(item.name for item in tmp_path.iterdir()) == ["art", "claims.yaml"]
 
 
@@ -146,7 +146,7 @@ def test_without_a_terminal_and_without_yes_nothing_is_run_and_nothing_written(
     done = repcheck(verb, "claims.yaml", cwd=tmp_path)
     assert done.returncode == 2
     [fresh, *_] = keys(tmp_path)[1]
-    assert f"5 x  python train.py ours {fresh} {{out}}" in done.stderr
+    assert f"6 x  python train.py ours {fresh} {{out}}" in done.stderr
     assert "say --yes" in done.stderr
     assert sorted(item.name for item in tmp_path.iterdir()) == ["art", "claims.yaml"]
 
@@ -155,7 +155,7 @@ def test_a_person_who_says_no_is_obeyed(tmp_path: Path) -> None:
     paper(tmp_path)
     code, screen = at_terminal("check", "claims.yaml", cwd=tmp_path, answers=["n\n"])
     assert code == 2
-    assert "5 x  python train.py base " in screen
+    assert "6 x  python train.py base " in screen
     assert "nothing was run" in screen
     assert sorted(item.name for item in tmp_path.iterdir()) == ["art", "claims.yaml"]
 
@@ -173,10 +173,10 @@ def test_a_person_who_says_yes_gets_the_runs_a_bar_and_colours(tmp_path: Path) -
     assert code == 0, screen
     said = unseen(screen)
     assert "Run them with your rights on this machine? [y/N]: y" in said
-    assert "10/10" in said
+    assert "12/12" in said
     assert "reproduced" in said
     assert said != screen
-    assert len(results(tmp_path / "repcheck-out" / tmp_path.name)) == 10
+    assert len(results(tmp_path / "repcheck-out" / tmp_path.name)) == 12
 
 
 def test_a_second_check_has_nothing_to_ask(checked: Path) -> None:
@@ -190,7 +190,7 @@ def test_the_commands_that_are_shown_are_those_that_will_be_started(tmp_path: Pa
     paper(tmp_path, text.replace("train.py ours", "train.py {model}"))
     done = repcheck("run", "claims.yaml", cwd=tmp_path)
     assert done.returncode == 2
-    assert "5 x  python train.py 'wide; rm -rf ~' " in done.stderr
+    assert "6 x  python train.py 'wide; rm -rf ~' " in done.stderr
 
 
 def test_an_output_folder_inside_the_artifact_is_no_part_of_it_however_it_is_named(
@@ -201,7 +201,7 @@ def test_an_output_folder_inside_the_artifact_is_no_part_of_it_however_it_is_nam
     for file in ("claims.yaml", f"../{tmp_path.name}/claims.yaml", tmp_path / "claims.yaml"):
         done = repcheck("run", "-y", file, "--seeds", "2", "-o", "out", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert len(results(tmp_path / "out")) == 2
+    assert len(results(tmp_path / "out")) == 3
 
 
 def test_what_a_terminal_would_hide_in_a_command_is_shown(tmp_path: Path) -> None:
@@ -378,7 +378,7 @@ def test_quiet_leaves_only_the_files_and_the_exit_code(checked: Path) -> None:
 def test_the_result_is_on_standard_output_and_the_progress_is_not(tmp_path: Path) -> None:
     paper(tmp_path, VALUE)
     done = repcheck("check", "--yes", "claims.yaml", "--seeds", "3", cwd=tmp_path)
-    assert "3 of 3 runs done" in done.stderr
+    assert "4 of 4 runs done" in done.stderr
     assert "runs done" not in done.stdout
     assert "ours has 93 %" in done.stdout
 
@@ -420,6 +420,43 @@ def test_the_salt_is_in_the_report_and_on_the_first_page(tmp_path: Path) -> None
     repcheck("report", "out", "-q", cwd=tmp_path)
     assert report(tmp_path / "out")["seed_salt"] == "a reviewer's"
     assert report(tmp_path / "out")["plan"]["seeds"]["fresh"] == before
+
+
+# --- a seed run again ---------------------------------------------------------------------------
+
+
+UNSEEDED = SCORE.replace("random.Random(method + seed)", "random")
+
+
+@pytest.mark.parametrize("script", [SCORE, UNSEEDED], ids=["seeded", "unseeded"])
+def test_a_seed_run_again_tells_whether_a_run_can_be_repeated_and_is_no_value_more(
+    script: str, tmp_path: Path
+) -> None:
+    paper(tmp_path, CLAIMS, script)
+    done = repcheck("check", "-y", "claims.yaml", "-o", "out", cwd=tmp_path)
+    assert done.returncode in {0, 1}, done.stderr
+    found = report(tmp_path / "out")
+    [claim] = found["claims"]
+    assert claim["reproduction"]["n"] == {"method": 5, "baseline": 5}
+    ours = [run for run in found["runs"] if run["method"] == "ours"]
+    assert [run["replicate"] for run in ours] == [0] * 5 + [1]
+    once, again = ours[0], ours[-1]
+    assert once["command"] == again["command"]
+    assert once["directory"] != again["directory"]
+    equal = once["metrics"] == again["metrics"]
+    first = {m: [r["metrics"]["acc"] for r in found["runs"] if r["method"] == m][:5]
+             for m in ("ours", "base")}  # fmt: skip
+    gain = (sum(first["ours"]) - sum(first["base"])) / 5
+    assert claim["reproduction"]["observed"] == pytest.approx(gain, abs=1e-12)
+    said = [one for one in found["judgements"] if one["rule"] == "RC812"]
+    assert {one["subject"]["id"] for one in said} == {"ours", "base"}
+    assert {one["state"] for one in said} == {"cleared" if script is SCORE else "flagged"}
+    assert equal is (script is SCORE)
+    words = "are equal in metrics" if equal else "differ in acc by"
+    assert all(f"with seed {once['seed']} {words}" in one["message"] for one in said)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "fresh, again" in page
+    assert "2 runs of a seed made again" in page
 
 
 # --- thresholds, strictness, exit codes ---------------------------------------------------------
@@ -549,7 +586,7 @@ def test_reporting_again_keeps_what_the_plan_left_out(tmp_path: Path) -> None:
     paper(tmp_path, short)
     repcheck("check", "--yes", "claims.yaml", "-o", "out", "-q", cwd=tmp_path)
     before = without_circumstances(tmp_path / "out")
-    assert len(report(tmp_path / "out")["plan"]["left_out"]) == 2
+    assert len(report(tmp_path / "out")["plan"]["left_out"]) == 3
     (tmp_path / "claims.yaml").unlink()
     repcheck("report", "out", "-q", cwd=tmp_path)
     assert without_circumstances(tmp_path / "out") == before

@@ -50,7 +50,10 @@ def test_the_mnist1d_table_has_its_plan(name: str) -> None:
     arms = {run["arm"] for run in runs}
     assert len(head["fresh_seeds"]) >= 3
     for arm in arms:
-        fresh = [r["seed"] for r in runs if r["arm"] == arm and r["seed_kind"] == "fresh"]
+        mine = [run for run in runs if run["arm"] == arm and run["seed_kind"] == "fresh"]
+        fresh = [run["seed"] for run in mine if not run["replicate"]]
+        again = [run["seed"] for run in mine if run["replicate"]]
+        assert set(again) == {head["fresh_seeds"][0]}
         assert len(fresh) % len(head["fresh_seeds"]) == 0
         assert set(fresh) == set(head["fresh_seeds"])
     assert {"cnn", "mlp"} <= {arm.lower().split("-")[0] for arm in arms}
@@ -58,7 +61,7 @@ def test_the_mnist1d_table_has_its_plan(name: str) -> None:
 
 @cache
 def trained(name: str, folder: Path) -> tuple[int, str, dict[str, Any]]:
-    """Check a copy of an example with six trainings in place of twenty."""
+    """Check a copy of an example with six trainings in place of twenty-two."""
     source = EXAMPLES / "hidden_epochs"
     text = (source / f"{name}.yaml").read_text(encoding="utf-8")
     budget = "budget: {seeds_per_arm: 5}"
@@ -115,7 +118,7 @@ def test_every_training_ended_well_with_its_accuracy(name: str, folder: Path) ->
     assert [run["status"] for run in found["runs"]] == ["ok"] * 6
     assert all(50 < run["metrics"]["accuracy"] < 100 for run in found["runs"])
     assert found["claims"][0]["reproduction"]["n"] == {"method": 2, "baseline": 2}
-    assert len(found["plan"]["left_out"]) == 8
+    assert len(found["plan"]["left_out"]) == 10
 
 
 @needs_torch

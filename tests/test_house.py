@@ -113,6 +113,7 @@ def test_the_quick_commands_import_nothing_heavy(command: tuple[str, ...]) -> No
     assert said.returncode == 0, said.stdout + said.stderr
     imported = {line.rsplit("|", 1)[-1].strip() for line in said.stderr.splitlines()}
     assert not imported & {"torch", "fvcore", "pandas", "scipy", "numpy", "jinja2", "rich"}
+    assert "repcheck.observation" not in imported  # its classes are made only where runs are
 
 
 def test_the_wheel_holds_its_files_and_renders_a_page_in_a_fresh_environment(

@@ -473,7 +473,7 @@ def test_results_that_were_made_without_a_probe_are_used_and_said_so(tmp_path):
     assert first.returncode == 0
     assert "without a probe" not in first.stderr
     again = repcheck("check", file, "--yes", "-o", "o", cwd=tmp_path)
-    assert "5 of 5 results in use were made without a probe" in again.stderr
+    assert "6 of 6 results in use were made without a probe" in again.stderr
     assert "--rerun all" in again.stderr
     assert report(tmp_path / "o")["isolation"]["probe"] == "off: nothing was observed"
     anew = repcheck("check", file, "--yes", "--rerun", "all", "-o", "o", cwd=tmp_path)
@@ -486,6 +486,6 @@ def test_a_report_from_a_folder_sees_what_the_check_saw(tmp_path):
     assert repcheck("run", file, "--yes", "-o", "o", cwd=tmp_path).returncode == 0
     folder = Folder(tmp_path / "o")
     runs = folder.runs(folder.plan())
-    assert len(runs) == 5
+    assert len(runs) == 6
     assert all(run.observation is not None and run.observation.seen for run in runs)
     assert folder.runs(folder.plan()) == runs

@@ -12,6 +12,7 @@ from repcheck.claims.load import load
 from repcheck.errors import Reason, RepcheckError, UsageError
 from repcheck.machine.artifact import scan
 from repcheck.plan import History, Plan, PlanOptions, make_plan
+from repcheck.plan_table import shown
 from repcheck.runs import SeedKind
 
 CLAIMS = """
@@ -40,7 +41,8 @@ def planned(folder: Path, text: str = CLAIMS, **options: object) -> Plan:
 
 
 def seeds(plan: Plan, method: str, kind: SeedKind) -> list[int]:
-    return [run.seed for run in plan.runs if (run.method, run.seed_kind) == (method, kind)]
+    first = [run for run in plan.runs if not run.replicate]
+    return [run.seed for run in first if (run.method, run.seed_kind) == (method, kind)]
 
 
 def test_each_method_gets_its_declared_and_five_fresh_seeds(tmp_path):
@@ -49,13 +51,58 @@ def test_each_method_gets_its_declared_and_five_fresh_seeds(tmp_path):
     assert seeds(plan, "base", SeedKind.FRESH) == list(plan.fresh_seeds)
     assert len(set(plan.fresh_seeds)) == 5
     assert all(0 <= seed < 2**31 for seed in plan.fresh_seeds)
-    assert len({run.key for run in plan.runs}) == len(plan.runs) == 16
+    assert len({run.key for run in plan.runs}) == len(plan.runs) == 16 + 2
 
 
 def test_the_arms_take_turns_so_that_stopping_early_leaves_them_even(tmp_path):
     runs = planned(tmp_path).runs
     assert [run.method for run in runs[:6]] == ["better", "base"] * 3
     assert [run.seed_kind for run in runs[:4]] == [SeedKind.FRESH] * 2 + [SeedKind.DECLARED] * 2
+
+
+def test_last_of_all_the_first_fresh_seed_of_each_arm_on_each_dataset_is_run_again(tmp_path):
+    text = CLAIMS.replace("--epochs {epochs}", "--data {train}")
+    text = text.replace("  seeds:", "  dataset: s\n  seeds:")
+    text = text.replace("metric: acc, improvement", "datasets: [s, l], metric: acc, improvement")
+    text += "datasets: {s: {train: {path: s.npz}}, l: {train: {path: l.npz}}}\n"
+    runs = planned(tmp_path, text).runs
+    again = [run for run in runs if run.replicate]
+    assert again == list(runs[-4:])
+    arms = [(run.method, run.dataset) for run in again]
+    assert sorted(arms) == [("base", "l"), ("base", "s"), ("better", "l"), ("better", "s")]
+    for run in again:
+        assert (run.replicate, run.seed_kind) == (1, SeedKind.FRESH)
+        assert run.title.endswith("(fresh, again)")
+        [once] = [one for one in runs if one.commands == run.commands and not one.replicate]
+        assert once is next(one for one in runs if (one.method, one.dataset) == (
+            run.method, run.dataset))  # fmt: skip
+        assert once.key != run.key
+
+
+def test_the_budget_spends_on_seeds_before_it_repeats_one(tmp_path):
+    for most, repeated in ((16, 0), (17, 1), (18, 2)):
+        plan = planned(tmp_path, CLAIMS + f"budget: {{max_trainings: {most}}}\n")
+        assert [run.replicate for run in plan.runs] == [0] * 16 + [1] * repeated
+        assert len(plan.left_out) == 2 - repeated
+        assert all("again" in left.run for left in plan.left_out)
+    costs = {("better", ""): 30.0, ("base", ""): 30.0}
+    plan = planned(tmp_path, CLAIMS + "budget: {max_minutes: 8}\n", history=History(costs=costs))
+    assert [run.replicate for run in plan.runs] == [0] * 16
+
+
+def test_a_repeat_is_shown_as_one_and_not_as_a_seed_more(tmp_path):
+    plan = planned(tmp_path, CLAIMS + "budget: {max_trainings: 17}\n")
+    said = shown(plan, "table")
+    first = plan.fresh_seeds[0]
+    assert "17 runs: 10 with fresh seeds" in said
+    assert f" 6 with declared ones, 1 repeat of seed {first}; 17 to do" in said
+    assert said.count("repcheck, again") == 1
+    whole = shown(planned(tmp_path), "table")
+    assert f", 2 repeats of seed {first}; 18 to do" in whole
+    kept = [
+        json.loads(row)["run"] for row in plan.to_jsonl().splitlines() if row.startswith('{"run"')
+    ]
+    assert [run["replicate"] for run in kept] == [0] * 16 + [1]
 
 
 def test_placeholders_are_filled_except_out(tmp_path):
@@ -146,7 +193,7 @@ def test_what_the_budget_leaves_out_is_listed_and_the_arms_stay_even(tmp_path):
     plan = planned(tmp_path, CLAIMS + "budget: {max_trainings: 6, seeds_per_arm: 4}\n")
     assert len(plan.runs) == 6
     assert [run.method for run in plan.runs].count("base") == 3
-    assert len(plan.left_out) == 14 - 6
+    assert len(plan.left_out) == 14 + 2 - 6
     assert {item.reason for item in plan.left_out} == {Reason.BUDGET_EXHAUSTED}
 
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import math
 import signal
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.probe_support import Process, observe_raw, run_plain
+from tests.probe_support import (
+    Process,
+    observe_raw,
+    probe_env,
+    read_base,
+    run_plain,
+)
 
 TRAIN, EVAL, AUX, STORAGE, BATCH, UNSURE = 1, 2, 3, 4, 5, 8
 
@@ -33,12 +42,91 @@ def learn(x, y):
 """
 
 
-def probed(script: str, tmp_path: Path, **more: object) -> Process:
-    raw = observe_raw(PRELUDE + script, tmp_path, **more)  # type: ignore[arg-type]
-    assert raw.rc == 0, raw.err
-    assert raw.of("error") == []
-    assert raw.of("tamper") == []
-    return raw.main
+SERVER = """
+import os, sys, traceback, gc
+import numpy, torch, torch._dynamo, torch.utils.data
+from torch import nn
+torch.set_num_threads(1)
+gc.collect()
+for line in iter(sys.stdin.readline, ""):
+    folder = line.strip()
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        code = 1
+        try:
+            with open("script.py") as file:
+                text = file.read()
+            exec(compile(text, "script.py", "exec"), {"__name__": "__main__"})
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    _, status = os.waitpid(child, 0)
+    print("done", child, os.WEXITSTATUS(status), flush=True)
+"""
+
+
+class Server:
+    """A process with torch and the probe in it, that forks for each script: torch loads once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.record = folder / "record"
+        self.record.mkdir()
+        (folder / "server.py").write_text(SERVER)
+        self.errors = (folder / "errors").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, str(folder / "server.py")],
+            env=probe_env(self.record), cwd=folder, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+        )  # fmt: skip
+
+    def run(self, script: str, folder: Path) -> tuple[Process, list[str]]:
+        """Run a script in a fork; return its record and what it printed."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        (folder / "script.py").write_text(script)
+        self.errors.truncate(0)
+        self.process.stdin.write(f"{folder}\n")
+        self.process.stdin.flush()
+        printed: list[str] = []
+        for line in iter(self.process.stdout.readline, ""):
+            if line.startswith("done "):
+                break
+            printed.append(line.rstrip("\n"))
+        else:
+            raise AssertionError("the server is gone")
+        _, pid, code = line.split()
+        assert code == "0", Path(self.errors.name).read_text()
+        return read_base(self.record, next(self.record.glob(f"{pid}-*.jsonl")).stem), printed
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("server"))
+    SERVERS[:] = [made]
+    yield made
+    assert made.process.stdin is not None
+    made.process.stdin.close()
+    made.process.wait(20)
+
+
+SERVERS: list[Server] = []
+pytestmark = pytest.mark.usefixtures("server")
+
+
+def probed(script: str, tmp_path: Path) -> Process:
+    seen, _ = printed(script, tmp_path)
+    return seen
+
+
+def printed(script: str, tmp_path: Path) -> tuple[Process, list[str]]:
+    seen, lines = SERVERS[0].run(PRELUDE + script, tmp_path)
+    assert seen.of("error") == []
+    assert seen.of("tamper") == []
+    return seen, lines
 
 
 def rows(process: Process, *layers: int) -> Counter[int]:

@@ -14,7 +14,7 @@ from repcheck.analysis.evaluations import (
     saved_after,
     set_of,
 )
-from repcheck.analysis.gaps import gaps_of
+from repcheck.analysis.gaps import Outside, gaps_of, gaps_of_values
 from repcheck.analysis.leaks import Leaks
 from repcheck.analysis.lineage import Lineage
 from repcheck.analysis.loaders import rounds_of
@@ -29,18 +29,24 @@ MOST_ERRORS = 50
 
 
 def observe(
-    folder: Path, *, cpu_s: float = 0.0, files_root: Path | None = None, out: Path | None = None
+    folder: Path,
+    *,
+    cpu_s: float = 0.0,
+    since: float = 0.0,
+    files_root: Path | None = None,
+    out: Path | None = None,
 ) -> Observation:
     """Return what the probe saw of one run, from the record folder it wrote.
 
     `cpu_s` is the CPU time of all the run's processes as counted from outside, in seconds (0:
-    unknown). Opened files below `files_root` (the run's copy of the artifact) and `out` (its output
-    folder) are hashed. A record may be missing, torn or forged: what makes no sense is left out.
+    unknown); `since` is when the run began, in unix seconds (0: unknown). Opened files below
+    `files_root` (the run's copy of the artifact) and `out` (its output folder) are hashed. A record
+    may be missing, torn or forged: what makes no sense is left out.
     """
     record = records.read(folder)
     processes = processes_of(record)
     jobs = jobs_of(processes)
-    gaps = gaps_of(record, processes, jobs, cpu_s)
+    gaps = gaps_of(record, processes, jobs, Outside(cpu_s=cpu_s, since=since))
     rounds = {process.number: rounds_of(process) for process in processes}
     shares = {rank.number: share_of(rank) for job in jobs for rank in job.ranks}
     job = main_job(jobs, shares)
@@ -73,7 +79,8 @@ def observe(
         probe_errors=_errors(processes),
     )
     found = _with_weights(found, job, trained, lineage, passes)
-    return _with_evaluations(found, shares, Leaks(lineage, rounds, passes), passes, trained)
+    found = _with_evaluations(found, shares, Leaks(lineage, rounds, passes), passes, trained)
+    return replace(found, gaps=found.gaps + gaps_of_values(found, job))
 
 
 def _with_weights(

@@ -154,6 +154,7 @@ def trained_by(
         most_draws=most,
         batch=float(np.median(rows)) if rows is not None and len(rows) else None,
         accumulation=_accumulation(chief),
+        forwards=_forwards(chief),
         world=job.world,
         samplers=drawn.samplers if drawn else (),
         optimizer=optimizer_seen(record, chief.steps, chief.main, seen),
@@ -219,6 +220,12 @@ def _epochs(share: Share, rounds: tuple[Round, ...]) -> int | None:
         one.loader.data for one in rounds if one.use == TRAINING and one.batches and share.used(one)
     ]
     return max((mine.count(data) for data in set(mine)), default=None)
+
+
+def _forwards(share: Share) -> float | None:
+    forwards, passes = share.between("fwd"), share.between("bwd")
+    seen = (forwards > 0) & (passes > 0)
+    return float(np.median(forwards[seen] / passes[seen])) if seen.any() else None
 
 
 def _accumulation(share: Share) -> float | None:

@@ -12,6 +12,7 @@ from repcheck.observation import Average, ModelSeen, Teacher, WeightLoad
 from repcheck.records import Event, whole
 
 GOOD_FIT = 0.999
+SAME_DECAY = 0.01
 LEAST_DECAY = 0.05
 """Below it lie copies in another precision, and networks that are set to the trained one."""
 FORWARDS_A_STEP = 0.5
@@ -74,33 +75,47 @@ def averages_of(process: Process, passes: list[Pass]) -> tuple[Average, ...]:
     """Return weights that followed the trained ones, each with whether it was evaluated at last."""
     called = _called(process)
     evaluated = _evaluated(process, passes)
-    found: dict[int, Average] = {}
+    fits: dict[int, list[Event]] = {}
     for event in process.record.of("avg"):
         name, r2, decay = event.serial("root"), event.number("r2"), event.number("decay")
         if name is None or r2 is None or decay is None:
             continue
         if r2 > GOOD_FIT and LEAST_DECAY < decay < 1:
-            name = called.get(-name, name)
-            found[name] = Average(
-                cls=event.text("cls") or "unknown",
-                decay=decay,
-                r2=r2,
-                evaluated=name in evaluated,
-                how="fitted",
-            )
+            fits.setdefault(called.get(-name, name), []).append(event)
+    found = {
+        name: Average(
+            cls=events[-1].text("cls") or "unknown",
+            decay=_decay(events),
+            r2=events[-1].number("r2"),
+            evaluated=name in evaluated,
+            how="fitted",
+        )
+        for name, events in fits.items()
+    }
     for event in process.record.of("copy"):
         serial = event.serial("serial")
         if event.flag("averaged") and serial is not None:
             name = called.get(serial, -serial)
             fitted = found.get(name)
+            equal = event.flag("equal") is True
             found[name] = Average(
                 cls=event.text("cls") or "AveragedModel",
-                decay=fitted.decay if fitted else None,
+                decay=fitted.decay if fitted and not equal else None,
                 r2=fitted.r2 if fitted else None,
                 evaluated=name in evaluated,
-                how="AveragedModel",
+                how="AveragedModel" if equal else "fitted",
             )
     return _once(found.values())[:MOST]
+
+
+def _decay(events: list[Event]) -> float | None:
+    """Return the decay that all fits agree on; None for a mean over all steps, or a warm-up."""
+    decays = [event.number("decay") or 0.0 for event in events]
+    steady = [event.flag("steady") is not False for event in events]
+    if len(decays) == 1:
+        return decays[0] if steady[0] else None
+    before, last = decays[-2:]
+    return last if abs(before - last) <= SAME_DECAY * (1 - last) else None
 
 
 def _called(process: Process) -> dict[int, int]:

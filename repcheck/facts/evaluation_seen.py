@@ -52,23 +52,25 @@ def averaged(seen: Observation, *, swa: bool) -> float | None:
     None where the evaluated weights are neither known as averaged nor as the trained ones, or
     where both were evaluated on the same examples at last.
     """
-    used = [
-        one
-        for one in seen.averages
-        if one.evaluated
-        and (one.r2 is None or one.r2 >= _FITTED)
-        and (one.decay is None or 0 < one.decay < 1)
-        and _is_swa(one) is swa
-    ]
+    if seen.training is None:
+        return None
+    used = [one for one in seen.averages if one.evaluated and _fits(one)]
     last = finals(seen)
-    if used:
-        beside = [one for one in seen.evaluations if _plain(one) and _beside(one, last)]
-        return None if beside else used[0].decay or 1.0
+    if any(_is_swa(one) is None for one in used):
+        return None
+    if any(_plain(one) and _beside(one, last) for one in seen.evaluations) and used:
+        return None
+    mine = [one for one in used if _is_swa(one) is swa]
+    if mine:
+        return mine[0].decay or 1.0
     if not last or (not seen.averages and not all(map(_plain, last))):
         return None
-    if any(one.evaluated and _is_swa(one) is not swa for one in seen.averages):
-        return 0.0
-    return 0.0 if all(map(_plain, last)) else None
+    return 0.0 if used or all(map(_plain, last)) else None
+
+
+def _fits(one: Average) -> bool:
+    good = one.r2 is None or one.r2 >= _FITTED
+    return good and (one.decay is None or 0 < one.decay < 1)
 
 
 def _beside(one: Evaluation, last: list[Evaluation]) -> bool:
@@ -76,8 +78,11 @@ def _beside(one: Evaluation, last: list[Evaluation]) -> bool:
     return any(one.set == final.set and one.at == final.at for final in last)
 
 
-def _is_swa(one: Average) -> bool:
-    return "swa" in one.cls.lower() or (one.how == "AveragedModel" and one.decay is None)
+def _is_swa(one: Average) -> bool | None:
+    """Tell an equal average over steps from a moving one; None where that cannot be told."""
+    if one.how == "AveragedModel" or "swa" in one.cls.rpartition(".")[2].lower():
+        return True
+    return None if one.decay is None else False
 
 
 def members(seen: Observation) -> int | None:
@@ -98,9 +103,14 @@ def _members(seen: Observation, one: Evaluation) -> int | None:
 
 
 def views(seen: Observation, dataset: Dataset) -> float | None:
-    """Return how often one model met each example; None where that cannot be told."""
+    """Return how often one model met each example; None where that cannot be told.
+
+    A module that is called as often in training, as a cell at every time step is, shows no views.
+    """
     found = [one for one in (_views(seen, one, dataset) for one in finals(seen)) if one is not None]
-    return max(found) if found else None
+    most = max(found) if found else None
+    usual = (seen.training.forwards if seen.training else None) or 1.0
+    return None if most and most >= SEVERAL and usual >= (1 - _NEAR) * most else most
 
 
 def _views(seen: Observation, one: Evaluation, dataset: Dataset) -> float | None:
@@ -156,7 +166,7 @@ def self_distilled(seen: Observation) -> bool | None:
 def checkpoint(seen: Observation) -> str | None:
     """Return `last` or `earlier`: which of the trained weights were evaluated last."""
     known = [one.made_at >= one.at for one in finals(seen) if one.made_at is not None]
-    if not known:
+    if not known or seen.training is None:
         return None
     return "last" if all(known) else "earlier"
 

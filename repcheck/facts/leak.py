@@ -11,7 +11,7 @@ from repcheck.claims.comparison import dataset_named
 from repcheck.claims.model import Claims, Dataset, Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact, Quantity
-from repcheck.facts.observed import Observed, Sight
+from repcheck.facts.observed import DOUBTS, Observed, Sight
 from repcheck.runs import Run
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Tests(Fact):
         found: dict[str, Tested] = {}
         problems: list[str] = []
         for run, seen in sight.observations():
-            gap = seen.gap("process", "samples", "rows")
+            gap = seen.gap("samples", "rows", *DOUBTS)
             if gap is not None:
                 problems.append(gap.why)
                 continue

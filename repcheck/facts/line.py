@@ -13,7 +13,7 @@ from repcheck.claims.model import Claims, Dataset, Method
 from repcheck.claims.stated import Section, State, Stated
 from repcheck.errors import Missing
 from repcheck.fact import Quantity
-from repcheck.facts.observed import Sight
+from repcheck.facts.observed import DOUBTS, Sight
 from repcheck.runs import Run
 from repcheck.where import NOWHERE, Where
 
@@ -97,21 +97,16 @@ class Sides:
         """Return what most runs show (the first of equals), or why nothing was seen."""
         if self.sight is None:
             return self.why
-        found = [(run, get(run, seen)) for run, seen in self.sight.observations()]
+        runs = self.sight.observations()
+        found = [(run, get(run, seen)) for run, seen in runs if seen.gap(*DOUBTS) is None]
         known = [(run, value) for run, value in found if value is not None]
         if not known:
-            return self._gap() or f"no run of `{self.method.id}` shows it"
+            return self.sight.doubt() or f"no run of `{self.method.id}` shows it"
         counts = Counter(text(value) for _, value in known)
         most, often = counts.most_common(1)[0]
         run, value = next((run, value) for run, value in known if text(value) == most)
         few = f" ({often} of {len(known)} runs)" if often < len(known) else ""
         return Shown(value=value, text=f"{most}{few}", run=run)
-
-    def _gap(self) -> str:
-        """Return why a whole process was not seen, if one was not."""
-        runs = self.sight.observations() if self.sight else ()
-        gaps = (seen.gap("process") for _, seen in runs)
-        return next((gap.why for gap in gaps if gap), "")
 
     def training(
         self, get: Callable[[Training], T | None], text: Callable[[T], str] = str
@@ -169,6 +164,10 @@ def line(
 
 def _line(sides: Sides, key: str, stated: Stated[Any] | Section, shown: Shown, told: Told) -> Line:
     assert sides.sight is not None
+    if told.state == "same" and (why := sides.sight.doubt()):
+        why = f"{shown.text}, as far as was seen; not all was: {why}"
+        words = declared_text(stated)
+        return Line(key=key, declared=words, state="unseen", place=stated.place, why=why)
     text = shown.value if isinstance(shown.value, int | float) else shown.text
     return Line(
         key=key,

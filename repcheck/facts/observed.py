@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median_low
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST = 1e18
 """More than anything that was ever counted."""
+DOUBTS = ("process", "tampering")
+"""Gaps after which nothing of a run may be called absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,17 @@ class Sight:
             if run.observation is not None:
                 yield run, run.observation
 
+    def doubt(self) -> str:
+        """Return why not all of its runs were seen whole; "" if they were.
+
+        Part of a run then went on where no probe was, or with a probe out of place: what was seen
+        is there, and what was not seen need not be nothing.
+        """
+        for _, seen in self.observations():
+            if (gap := seen.gap(*DOUBTS)) is not None:
+                return gap.why
+        return ""
+
     def trainings(self) -> list[tuple[Run, Training]]:
         """Return the runs whose training was seen whole.
 
@@ -40,7 +53,7 @@ class Sight:
         """
         found, why = [], ""
         for run, seen in self.observations():
-            gap = seen.gap("process", "training")
+            gap = seen.gap("training", *DOUBTS)
             if gap is not None:
                 why = why or gap.why
             elif seen.training is not None and not possible(seen.training):
@@ -98,6 +111,35 @@ def possible(training: Training) -> bool:
         and all(0 <= rate < MOST for rate in rates)
         and 0 <= training.repeated_batches <= 1
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubts(Fact):
+    """Why what was seen of a method's runs may not be all, by the source of each of its runs."""
+
+    label: ClassVar[str] = "what the probe did not see"
+    by_source: Mapping[str, str]
+
+    @classmethod
+    def draw(cls, evidence: Evidence) -> Self:
+        """Look through the runs that ended well; one that was not seen whole stands for all."""
+        whys: dict[str, str] = {}
+        for run in evidence.runs:
+            seen = run.observation
+            gap = seen.gap(*DOUBTS) if seen is not None and run.status is Status.OK else None
+            if gap is not None and run.arm_kind == "declared":
+                whys.setdefault(run.method, gap.why)
+        mine = [run for run in evidence.runs if run.method in whys]
+        return cls(by_source={source_of(run): whys[run.method] for run in mine})
+
+    def of(self, sources: Iterable[str]) -> str:
+        """Return why what these sources show may not be all; "" where it is."""
+        found = (self.by_source.get(source.removesuffix(COUNTED), "") for source in sources)
+        return next(filter(None, found), "")
+
+
+COUNTED = ", counted"
+"""What stands behind a source whose number was summed up over a run."""
 
 
 def source_of(run: Run) -> str:

@@ -11,7 +11,7 @@ from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact, Quantity
 from repcheck.facts.first_loss import guess
-from repcheck.facts.observed import Observed, Sight
+from repcheck.facts.observed import DOUBTS, Observed, Sight
 from repcheck.runs import Run
 
 if TYPE_CHECKING:
@@ -114,10 +114,10 @@ class Origins(Fact):
         made = [
             _origin(sight, run, seen)
             for run, seen in sight.observations()
-            if seen.gap("process", "weights") is None
+            if seen.gap("training", "weights", *DOUBTS) is None and (seen.training or seen.fits)
         ]
         if not made:
-            raise Missing(Reason.NOT_OBSERVED, _gap(sight, "process", "weights"))
+            raise Missing(Reason.NOT_OBSERVED, _gap(sight, "training", "weights", *DOUBTS))
         return max(made, key=lambda origin: (origin.share, len(origin.unclear)))
 
     def tutor(self, method: Method, dataset: str = "") -> Tutor:
@@ -134,7 +134,7 @@ class Origins(Fact):
 
 def _gap(sight: Sight, *what: str) -> str:
     gaps = (seen.gap(*what) for _, seen in sight.observations())
-    why = next((gap.why for gap in gaps if gap), "")
+    why = next((gap.why for gap in gaps if gap), "no training was")
     return f"the weights of `{sight.method}` were not seen: {why}"
 
 

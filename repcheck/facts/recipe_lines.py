@@ -176,7 +176,9 @@ def _schedule(sides: Sides, trace: Trace | None) -> Iterator[Line | None]:
 def _warmed(sides: Sides, trace: Trace | None, declared: Any, observed: float) -> Told:  # noqa: ANN401
     mine, told = float(declared or 0), exact(declared, observed)
     steps = trace.steps if trace else 0
-    if abs(mine - observed) <= max(2.0, 0.05 * mine, 0.02 * steps):
+    stair = trace.warm_up_stair() if trace and observed else 0
+    slack = max(2.0, 0.05 * mine, 0.02 * steps)
+    if observed - slack <= mine <= observed + slack + stair:
         return Told(state="same", size=told.size)
     epochs = sides.method.train.epochs.get(0.0)
     if epochs and abs(mine * steps / epochs - observed) <= steps / epochs:

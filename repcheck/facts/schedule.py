@@ -84,6 +84,31 @@ class Trace:
         )  # fmt: skip
         return next(tops, 1) - 1
 
+    def warm_up_stair(self) -> int:
+        """Return the most steps before the peak that had one rate: an epoch, where it moves so."""
+        return max(
+            (long for begin, long in self._stairs() if begin <= self.warm_up_steps()), default=1
+        )
+
+    @property
+    def lag(self) -> float:
+        """Return how far a rate that is set once an epoch is from a smooth one, on average."""
+        stairs = [long for _, long in self._stairs() if long > 1]
+        mostly = sum(stairs) >= self.steps / 2
+        return 0.5 / len(stairs) if mostly and len(stairs) > 1 else 0.0
+
+    def _stairs(self) -> list[tuple[int, int]]:
+        """Return the first step of each run of one rate, and how many steps it has."""
+        found: list[tuple[int, int]] = []
+        rate = -1.0
+        for step, value in zip(self.optimizer.lr.step, self.optimizer.lr.value, strict=False):
+            if value == rate:
+                found[-1] = (found[-1][0], step - found[-1][0] + 1)
+            else:
+                found.append((step, 1))
+            rate = value
+        return found
+
     def quantity(self, name: str, value: float | int | str, unit: str = "") -> Quantity:
         """Return a value of this trace as evidence that points to its run."""
         return self.sight.quantity(name, value, unit, self.run)

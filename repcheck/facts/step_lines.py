@@ -68,7 +68,7 @@ def step_lines(seen: Lengths) -> Iterator[Line | None]:
     """Yield the factors of a step: batch, accumulated passes, devices."""
     sides, training = seen.sides, seen.training
     train, whole = sides.method.train, seen.pace.per_step
-    passes, world = max(1.0, training.accumulation or 1.0), training.world
+    passes, world = _passes(training), training.world
     if whole is None:
         unseen = "the samples of a step could not be counted"
         yield line(sides, "train.batch_size", train.batch_size, unseen, counts)
@@ -89,6 +89,11 @@ def step_lines(seen: Lengths) -> Iterator[Line | None]:
         shown = seen.shown(count, f"{rounded(count)} {unit}", unit)
         made = line(sides, f"train.{name}", leaf, shown, _agreeing(seen, whole))
         yield replace(made, gain=_more(seen)) if made and leaf.undeclared else made
+
+
+def _passes(training: Training) -> float:
+    """Return the backward passes that make a step; those of several optimizers cannot be told."""
+    return 1.0 if training.others else max(1.0, training.accumulation or 1.0)
 
 
 def _batch(seen: Lengths, declared: int, one: float) -> Told:
@@ -121,8 +126,18 @@ def _excuses(seen: Lengths, declared: int, one: float) -> Iterator[tuple[Agreein
     pairs = times > 1.5 and abs(times - round(times)) <= COUNTS
     words = "the steps are as declared: views or pairs of samples, or more of them"
     yield "unit", pairs and steps_as_stated(seen.stated, seen.pace), words
+    yield "same", _in_the_mean(seen, declared, whole), "the last batch of an epoch is smaller"
     left = _smaller_last(seen, stated_step(method, training) or 0.0, whole)
     yield "same", left, "few steps an epoch, and the last takes what is left"
+
+
+def _in_the_mean(seen: Lengths, declared: int, whole: float) -> bool:
+    """Return whether a mean over steps is that of an epoch with a smaller last batch."""
+    unique, training = seen.pace.unique, seen.training
+    if not unique or whole == training.batch:
+        return False
+    step = stated_step(seen.sides.method, training) or float(declared)
+    return near(unique / math.ceil(unique / step), whole)
 
 
 def _smaller_last(seen: Lengths, stated: float, whole: float) -> bool:

@@ -15,8 +15,8 @@ from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Claims, Method
 from repcheck.errors import Inapplicable, Missing
 from repcheck.fact import Evidence, Fact, Level, Quantity
-from repcheck.facts.observed import Observed, source_of
-from repcheck.facts.pace import Pace, against, fewer_devices, middle, paces, repetition
+from repcheck.facts.observed import COUNTED, Observed, source_of
+from repcheck.facts.pace import Pace, against, fewer_devices, in_views, middle, paces, repetition
 from repcheck.where import Where
 
 Unit = Literal[
@@ -104,6 +104,12 @@ class Work(Fact):
         except Missing:
             return []
 
+    def views(self, method: Method, dataset: str = "") -> float:
+        """Return in how many views or pairs each drawn sample enters a step; 1 if not seen."""
+        stated = stated_budget(self.claims, method, dataset=dataset)
+        found = self.paces(method, stated, dataset)
+        return in_views(method, middle(found).training) if found else 1.0
+
     def both(self, comparison: Comparison) -> tuple[Seen, Seen]:
         """Return the work of the method and of the baseline it is compared with."""
         ours, theirs = comparison.method, comparison.baseline
@@ -187,7 +193,7 @@ def _amount(
     return Amount(
         value=float(value),
         unit=unit,
-        made_of=f"{source_of(run.run)}, counted",
+        made_of=f"{source_of(run.run)}{COUNTED}",
         place=place,
         span=span,
     )

@@ -9,11 +9,11 @@ def start(path):
     Raises:
         OSError: if the record cannot be begun.
     """
-    from . import audit, copies, estimators, imports, patches, processes, seeds
+    from . import audit, copies, estimators, imports, intact, processes, seeds
     from .recorder import rec
 
     rec.start(os.environ["REPCHECK_PROBE_OUT"])
-    rec.broken = patches.broken
+    rec.broken = intact.gone
     for install in (imports.install, processes.install, seeds.install, estimators.install):
         rec.guarded(install)
     rec.guarded(imports.when_imported, "copy", copies.watch)

@@ -75,6 +75,9 @@ def candidate(module, source=None, averaged=False):
     _Copies.serial += 1
     made = {"serial": _Copies.serial, "ref": weakref.ref(module), "averaged": averaged}
     made["source"] = None if source is None else weakref.ref(source)
+    made["equal"] = averaged and all(
+        getattr(module, name, None) is None for name in ("avg_fn", "multi_avg_fn")
+    )
     if len(_Copies.known) < COPIES:
         _Copies.known[_Copies.serial] = made
     if source is not None:
@@ -104,6 +107,7 @@ def _tell(made, module, params, **more):
         src=None if root is None or root.ref() is not source else root.id,
         params=params,
         averaged=made["averaged"],
+        equal=made["equal"],
         **more,
     )
 
@@ -217,17 +221,18 @@ def _fit_all(step, history):
         ]
         fits = [one for one in fits if one[0] is not None]
         if fits:
-            (decay, r2), source = max(fits, key=lambda one: one[0][1])
-            about = {"decay": round(decay, 9), "r2": round(r2, 9), "at": step}
+            (decay, r2, steady), source = max(fits, key=lambda one: one[0][1])
+            about = {"decay": round(decay, 9), "r2": round(r2, 9), "at": step, "steady": steady}
             name_of = cls.__module__ + "." + cls.__qualname__
             rec.event("avg", root=name, cls=name_of, src=source, **about)
 
 
 def fit(curve, source, lag):
-    """Return (d, r2) of e1 = d e0 + (1 - d) p, or None if nothing moved.
+    """Return (d, r2, steady) of e1 = d e0 + (1 - d) p, or None if nothing moved.
 
     With a lag of 1, p is of the step before: the average follows after the step that we see.
-    Where d changes from step to step (a warm-up), the last step that moved is fitted alone.
+    Where d changes from step to step (a warm-up, a mean over all steps), the last step that moved
+    is fitted alone; `steady` says that one d fits several steps.
     """
     pairs = []
     for i in range(1, len(curve)):
@@ -237,11 +242,13 @@ def fit(curve, source, lag):
     if not pairs:
         return None
     together = _line([point for points in pairs for point in points])
-    if together is not None and together[1] < 0.99999:
+    if together is None:
+        return None
+    if together[1] < 0.99999:
         alone = _line(pairs[-1])
         if alone is not None and alone[1] > together[1]:
-            return alone
-    return together
+            return (*alone, False)
+    return (*together, together[1] >= 0.99999 and len(pairs) > 1)
 
 
 def _line(points):

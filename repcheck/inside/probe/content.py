@@ -41,19 +41,32 @@ def clear():
     _Queue.elements = 0
 
 
+def tensor_class():
+    """Return torch.Tensor."""
+    return _Queue.torch.Tensor
+
+
+def plain(x):
+    """Return whether a tensor is no subclass and lies in memory in steps of one size."""
+    kind, torch = type(x), _Queue.torch
+    return (kind is torch.Tensor or kind is torch.nn.Parameter) and x.layout is torch.strided
+
+
 def hashable(x):
     """Return whether a tensor has rows that can be read without waiting for a device."""
-    kind = type(x)
-    torch = _Queue.torch
     return (
-        (kind is torch.Tensor or kind is torch.nn.Parameter)
+        plain(x)
         and x.device.type == "cpu"
         and x.dim() > 0
-        and x.layout is torch.strided
         and not x.is_complex()
         and not x.is_quantized
         and "numpy" in sys.modules
     )
+
+
+def watched():
+    """Return whether a mode of the artifact's would see every operation."""
+    return _Queue.modes is not None and _Queue.modes() > 0
 
 
 def allowed(rows, always=False):
@@ -81,8 +94,36 @@ def put(x, layer, flags, root, pass_, step):
         version = None
     _Queue.waiting.append((x, version, layer, flags, root, pass_, step))
     _Queue.elements += x.numel()
-    if version is None or len(_Queue.waiting) >= AT_ONCE or _Queue.elements > HELD:
+    full = len(_Queue.waiting) >= AT_ONCE or _Queue.elements > HELD
+    if full or version is None or not lasting(x):
         flush()
+
+
+def lasting(x):
+    """Return whether a tensor's memory is torch's own: numpy may fill its own anew unnoticed."""
+    storage = getattr(x, "untyped_storage", None) or x.storage
+    return storage().resizable()
+
+
+def digests_of(x):
+    """Return (hashes, rows, flags) of a tensor at once, or None: too dear, or out of reach."""
+    rows = x.shape[0]
+    if not allowed(rows):
+        return None
+    if watched():
+        rec.skipped += rows
+        return None
+    begin = rec.now()
+    data = hash_rows(rows_of(x))
+    rec.spent += rec.now() - begin
+    return data, rows, 2 if is_sampled(x.numel() // rows) else 0
+
+
+def put_digests(made, layer, flags, root, pass_, step):
+    """Write hashes that were made before."""
+    data, rows, sampled = made
+    rec.hashed += rows
+    rec.put_rows(layer, flags | sampled, root, pass_, rows, data, step)
 
 
 def flush():
@@ -93,7 +134,7 @@ def flush():
     begin = rec.now()
     now = waiting[:]
     clear()
-    busy = _Queue.modes is not None and _Queue.modes()
+    busy = watched()
     forms = {}
     for one in now:
         x, version = one[0], one[1]

@@ -27,15 +27,26 @@ class Appended:
         """
         if self.fd < 0 or not self._ours():
             self._open()
-        self.size += len(data)
         written = os.write(self.fd, data)
+        self.size += written
         while written < len(data):
             data = data[written:]
             written = os.write(self.fd, data)
+            self.size += written
 
     def full(self, more):
         """Return whether so many bytes more are over what the file may hold."""
         return self.size + more > self.room
+
+    def lost(self):
+        """Return whether the file is gone, or shorter than what was written to it."""
+        if self.mark is None:
+            return False
+        try:
+            stat = os.stat(self.path)
+        except OSError:
+            return True
+        return (stat.st_dev, stat.st_ino) != self.mark or stat.st_size < self.size
 
     def leave(self):
         """Close the descriptor if it still is ours."""

@@ -1,62 +1,24 @@
-"""Calls of modules from outside any module, and which of them something was trained through.
+"""Calls of modules from outside any module: what went in, and whether a gradient can come out.
 
-A forward counts as trained through only if a gradient flowed through its output: a hook on the
-output tells. Where the pattern is that of the step before (one forward of the same root, in the
-same mode, from the same loader, of no more rows), a backward is proof enough. What cannot be
-decided is `unsure`, and proves nothing.
+What comes of them is found in trained.py (something was trained through) and passes.py (nothing).
 """
 
-import weakref
+import sys
 
 try:
     from _thread import get_ident
 except ImportError:
     from threading import get_ident
 
-from . import content, loaders, weights
+from . import content, loaders, trained, weights
+from .counts import counts
 from .passes import Passes
 from .patches import patch
 from .recorder import rec
 from .settings import autocast_since_step
 
-
-class Fired:
-    """A hook on an output: it returns nothing, so the gradient stays as it is."""
-
-    __slots__ = ("fired",)
-    __torch_unserializable__ = True
-
-    def __init__(self):
-        self.fired = False
-
-    def __call__(self, _gradient):
-        self.fired = True
-
-
-class Candidate:
-    """A forward that may be trained through; `x` is its input, or None if it was hashed."""
-
-    __slots__ = (
-        "again", "delivery", "flags", "hook", "module", "root", "rows", "sign", "x",
-    )  # fmt: skip
-
-
-class Counts:
-    """What happened since the last step."""
-
-    __slots__ = ("again", "bwd", "flags", "fwd", "fwd_off", "loss", "rows", "rows_off", "unsure")
-
-    def __init__(self):
-        self.clear()
-
-    def clear(self):
-        """Begin another step."""
-        self.rows = self.unsure = self.rows_off = 0
-        self.fwd = self.again = self.bwd = self.fwd_off = self.flags = 0
-        self.loss = None
-
-
-counts = Counts()
+LOOKED = 63
+"""A mask: every 64th forward it is looked whether a frozen module can learn again."""
 
 
 class _Forwards:
@@ -64,8 +26,6 @@ class _Forwards:
     passes = None
     torch = None
     busy = set()
-    seen = []
-    batch_told = -1
     first_out = ()
     wrap = None
     number = 0
@@ -73,17 +33,16 @@ class _Forwards:
 
 def forget():
     """Drop what belongs to the process that forked."""
-    counts.clear()
+    trained.forget()
     _Forwards.busy.clear()
-    del _Forwards.seen[:]
-    del _Forwards.state.pending[:]
-    _Forwards.state.in_backward = 0
+    _Forwards.state.backward.clear()
 
 
 def install(torch, state):
     """Replace the call of a module by one that knows whether it is the outermost."""
     _Forwards.torch, _Forwards.state = torch, state
     _Forwards.passes = Passes(state)
+    trained.install(state, _Forwards.passes)
     rec.after_fork.append(forget)
     loaders.on_new_iterator.append(new_iterator)
     _Forwards.wrap = _maker(torch, state)
@@ -102,12 +61,12 @@ def _maker(torch, state):
     mapped = functorch or (lambda: None)
     compiler = getattr(torch, "compiler", None)
     compiling = getattr(compiler, "is_compiling", None) or (lambda: False)
-    busy = _Forwards.busy
+    busy, backward = _Forwards.busy, state.backward
 
     def make(original):
         def __call__(self, *args, **kwargs):
             me = get_ident()
-            if me in busy or not rec.on or state.in_backward:
+            if me in busy or not rec.on or (backward and _recomputes(me)):
                 return original(self, *args, **kwargs)
             if tracing() is not None or mapped() is not None:
                 return original(self, *args, **kwargs)
@@ -115,19 +74,12 @@ def _maker(torch, state):
                 return original(self, *args, **kwargs)
             busy.add(me)
             try:
-                x = None
-                try:
-                    x = _input(args, kwargs)
-                    root = state.roots.get(id(self))
-                    if (root is None or root.ref() is not self) and not is_lazy(self):
-                        root = state.root_of(self)
-                        if root.params:
-                            weights.before_first_forward(root)
-                except Exception as exc:
-                    rec.error("forwards.enter", exc)
+                root = state.roots.get(id(self))
+                if root is None or root.ref() is not self:
+                    rec.guarded(_meet, self)
                 result = original(self, *args, **kwargs)
                 try:
-                    _leave(self, x, result)
+                    _leave(self, args, kwargs, result, me)
                 except Exception as exc:
                     rec.error("forwards.leave", exc)
                 return result
@@ -139,80 +91,121 @@ def _maker(torch, state):
     return make
 
 
-def is_lazy(module):
-    """Return whether a parameter waits for the first forward to get its shape."""
+def _recomputes(me):
+    """Return whether a call is a part of a backward: of this thread's, or in the engine's own."""
+    known = getattr(sys.modules.get("threading"), "_active", None)
+    return me in _Forwards.state.backward or known is None or me not in known
+
+
+def _meet(module):
     kind = getattr(_Forwards.torch.nn.parameter, "UninitializedTensorMixin", ())
-    return any(isinstance(p, kind) for p in module.parameters())
+    if any(isinstance(p, kind) for p in module.parameters()):
+        return  # its parameters wait for the first forward to get their shapes
+    root = _Forwards.state.root_of(module)
+    if root.params:
+        weights.before_first_forward(root)
+
+
+def _leave(module, args, kwargs, result, me):
+    state = _Forwards.state
+    root = state.roots.get(id(module))
+    if root is None or root.ref() is not module:
+        root = state.root_of(module)
+    if not root.params:  # a loss called as a module, say: nothing in it learns or is evaluated
+        return
+    if me != state.thread:
+        trained.another_thread(state.thread is not None)
+        state.thread = me
+    x = args[0] if args else None
+    if type(x) is _Forwards.torch.Tensor and not modes():
+        _see(root, module, x, args[1:], result)
+        return
+    # Modes and subclasses of the artifact's would see every question that is asked of a tensor.
+    with unseen():
+        _see(root, module, _input(args, kwargs), args[1:], result)
+
+
+def modes():
+    """Return how many modes see every function that is called with a tensor."""
+    count = getattr(_Forwards.torch._C, "_len_torch_function_stack", None)
+    return count() if count is not None else 0
+
+
+def unseen():
+    """Return a context in which neither modes nor subclasses of tensors are called."""
+    return _Forwards.torch._C.DisableTorchFunction()
 
 
 def _input(args, kwargs):
-    Tensor = _Forwards.torch.Tensor
-    if args and isinstance(args[0], Tensor):
+    if args and isinstance(args[0], _Forwards.torch.Tensor):
         return args[0]
     if "input_ids" in kwargs:
         return kwargs["input_ids"]
-    for value in (*args, *kwargs.values()):
-        found = _tensor(value)
-        if found is not None:
-            return found
-    return None
+    return _first(list(args) + list(kwargs.values()), _is_tensor)
 
 
-def _tensor(value, deep=2):
-    Tensor = _Forwards.torch.Tensor
-    if isinstance(value, Tensor):
+def _is_tensor(value):
+    return isinstance(value, _Forwards.torch.Tensor)
+
+
+def _can_learn(value):
+    return isinstance(value, _Forwards.torch.Tensor) and value.grad_fn is not None
+
+
+def _first(value, wanted, deep=4):
+    """Return the first tensor within that is wanted, looking into containers."""
+    if wanted(value):
         return value
-    if deep and isinstance(value, dict):
+    if isinstance(value, dict):
         value = tuple(value.values())
-    if deep and isinstance(value, (list, tuple)):
-        for part in value[:8]:
-            found = _tensor(part, deep - 1)
-            if found is not None:
-                return found
-    return None
-
-
-def _trainable_output(value, deep=3):
-    """Return the first tensor of an output that a gradient can flow through."""
-    Tensor = _Forwards.torch.Tensor
-    if isinstance(value, Tensor):
-        return value if value.requires_grad else None
-    if deep and isinstance(value, dict):
-        value = tuple(value.values())
-    elif deep and hasattr(value, "__dataclass_fields__"):
+    elif hasattr(value, "__dataclass_fields__"):
         value = tuple(vars(value).values())
     if deep and isinstance(value, (list, tuple)):
         for part in value[:8]:
-            found = _trainable_output(part, deep - 1)
+            found = _first(part, wanted, deep - 1)
             if found is not None:
                 return found
     return None
 
 
-def _leave(module, x, result):
-    state = _Forwards.state
-    root = state.roots.get(id(module)) or state.root_of(module)
-    if not root.params:  # a loss called as a module, say: nothing in it learns or is evaluated
+def _see(root, module, x, others, result):
+    if x is not None and (x.device.type == "meta" or hasattr(x, "fake_mode")):
         return
-    delivery = loaders.delivery_of(x)
-    rows = x.shape[0] if x is not None and x.dim() else 0
-    _Forwards.number += 1
+    rows = _rows(x)
     output = None
-    if root.can_train or _Forwards.number & 63 == 0:
-        output = result if type(result) is _Forwards.torch.Tensor else _trainable_output(result)
-        if output is not None and not output.requires_grad:
-            output = None
-    flags = 1 if x is not None and x is delivery.tensor else 0
+    _Forwards.number += 1
+    if learns(root, module):
+        output = result if _can_learn(result) else _first(result, _can_learn)
+    elif x is not None and x.grad_fn is not None:
+        trained.passed(root, rows)
+        return
     if output is None:
-        counts.fwd_off += 1
-        counts.rows_off += rows
-        known = x if x is not None and content.hashable(x) else None
         grad = _Forwards.torch.is_grad_enabled()
-        _Forwards.passes.take(root, module, known, rows, delivery, flags, grad)
+        trained.off(root, x, rows, grad)
+        if isinstance(result, _Forwards.torch.Tensor):
+            trained.made_without_gradient(result)
         return
     if rec.step == 0 and not _Forwards.first_out:
         _Forwards.first_out = _widest(result)
-    _candidate(module, root, x, rows, output, delivery, flags)
+    trained.add(root, module, x, rows, output, others)
+
+
+def _rows(x):
+    """Return the rows of an input; of one that holds no tensor, those its loader gave out."""
+    if x is None:
+        return loaders.rows_of_objects()
+    return x.shape[0] if x.dim() else 0
+
+
+def learns(root, module):
+    """Return whether any parameter can get a gradient: one is asked, all if it has changed."""
+    anchor = root.anchor
+    if anchor is not None and _Forwards.number & LOOKED:
+        owner = anchor[0]()
+        p = owner._parameters.get(anchor[1]) if owner is not None else None
+        if p is not None and p.requires_grad == root.can_train:
+            return root.can_train
+    return root.look(module)
 
 
 def _widest(result):
@@ -229,169 +222,54 @@ def _widest(result):
     return next((shape for shape in shapes if len(shape) > 1), shapes[0] if shapes else ())
 
 
-def _candidate(module, root, x, rows, output, delivery, flags):
-    state = _Forwards.state
-    one = Candidate()
-    one.root, one.rows, one.flags = root, rows, flags
-    one.delivery = delivery
-    one.again = False
-    one.module = None
-    if x is not None and rows:
-        for seen in _Forwards.seen:
-            if seen() is x:
-                one.again = True
-                break
-        else:
-            _Forwards.seen.append(weakref.ref(x))
-    one.x = None
-    if rows and not one.again:
-        # What made this form of tensor hashable does not change but for where it lies.
-        if x.dtype is root.form and x.is_cpu and type(x) is _Forwards.torch.Tensor:
-            one.x = x
-        elif content.hashable(x):
-            one.x, root.form = x, x.dtype
-    one.sign = (module.training, delivery.loader, x.dim() if x is not None else -1)
-    usual = root.sign == one.sign and rows <= root.rows and not state.pending
-    one.hook = None
-    if not usual and not state.compiled and output.device.type != "meta":
-        one.hook = Fired()
-        output.register_hook(one.hook)
-    state.pending.append(one)
-    if len(state.pending) > 64:
-        _off(state.pending[:32])
-        del state.pending[:32]
-
-
 def before_backward(tensors):
     """Sample the loss and tell of the first backward; called with what backward was given."""
+    state = _Forwards.state
+    if state.pending:
+        trained.before_backward(tensors)
     loss = tensors
     if isinstance(loss, (list, tuple)):
         loss = loss[0] if loss else None
+    if type(loss) is not _Forwards.torch.Tensor or loss.numel() != 1:
+        return
     step = rec.step
-    if loss is None or (step >= 200 and step & 7 != 7) or not loss.is_cpu or loss.numel() != 1:
-        return
-    counts.loss = value = loss.item()
-    if step == 0:
-        if not _Forwards.state.pending or _Forwards.state.compiled:
-            return
-        if _Forwards.first_out is not None:
-            shape, _Forwards.first_out = _Forwards.first_out, None
-            chain, node = [], loss.grad_fn
-            while node is not None and len(chain) < 4:
-                chain.append(node.name())
-                node = node.next_functions[0][0] if node.next_functions else None
-            rows = _Forwards.state.pending[-1].rows
-            rec.event("first", loss=value, chain=chain, out=list(shape), rows=rows, at=step)
+    if loss.device.type == "cpu" and (step < 200 or step & 7 == 7) and not content.watched():
+        value = loss.item()
+        if type(value) is float:
+            counts.loss = value
+            if step == 0 and state.pending and _Forwards.first_out is not None:
+                _tell_first(loss, value, step)
 
 
-def after_backward():
-    """Settle which of the pending forwards were trained through."""
-    state = _Forwards.state
-    counts.bwd += 1
-    pending = state.pending
-    if len(pending) == 1 and pending[0].hook is None:
-        _confirm(pending[0])
-        del pending[:]
-        return
-    left = []
-    for one in pending:
-        if one.hook is None:
-            _unsure(one)
-        elif one.hook.fired:
-            _confirm(one)
-        else:
-            left.append(one)
-    pending[:] = left
-
-
-def _confirm(one):
-    root = one.root
-    if _Forwards.state.passes is not None:
-        _Forwards.passes.close(rows=one.rows, resumed=True)
-    root.forwards_train += 1
-    root.sign = one.sign
-    root.rows = max(root.rows, one.rows)
-    counts.fwd += 1
-    if one.again:
-        counts.again += 1
-        return
-    counts.rows += one.rows
-    _hash(one, content.TRAIN)
-
-
-def _unsure(one):
-    counts.fwd += 1
-    if not one.again:
-        counts.unsure += one.rows
-        _hash(one, content.UNSURE)
-
-
-def _hash(one, layer):
-    step = rec.step + 1
-    if one.x is not None:
-        content.put(one.x, layer, one.flags, one.root.id, 0, step)
-    known = one.delivery
-    if known.serial > _Forwards.passes.trained:
-        _Forwards.passes.trained = known.serial
-    if not one.flags & 1 and known.serial != _Forwards.batch_told:
-        _Forwards.batch_told, tensor = known.serial, known.tensor
-        if tensor is not None and content.hashable(tensor):
-            content.put(tensor, content.BATCH, 0, known.loader, 0, step)
-
-
-def _off(candidates):
-    """Take forwards that could have been trained through, and were not, for an evaluation's."""
-    for one in candidates:
-        counts.fwd_off += 1
-        counts.rows_off += one.rows
-        module = one.root.ref()
-        if module is not None:
-            known = one.x
-            _Forwards.passes.take(
-                one.root, module, known, one.rows, loaders.NOTHING, one.flags, True
-            )
-
-
-def at_end():
-    """Close the last pass."""
-    _Forwards.passes.end()
+def _tell_first(loss, value, step):
+    shape, _Forwards.first_out = _Forwards.first_out, None
+    chain, node = [], loss.grad_fn
+    while node is not None and len(chain) < 4:
+        chain.append(node.name())
+        node = node.next_functions[0][0] if node.next_functions else None
+    rows = _Forwards.state.pending[-1].rows
+    rec.event("first", loss=value, chain=chain, out=list(shape), rows=rows, at=step)
 
 
 def new_iterator():
     """Close the pass that is open: another iterator of a loader begins."""
-    state = _Forwards.state
-    if state.pending:
-        _off(state.pending)
-        del state.pending[:]
+    if _Forwards.state.pending:
+        trained.settle(searched=False)
     _Forwards.passes.close()
+
+
+def at_end():
+    """Close the last pass."""
+    trained.settle(everything=True)
+    _Forwards.passes.end()
 
 
 def at_step():
     """Settle everything before a step is written."""
-    state = _Forwards.state
-    pending = state.pending
-    if pending:
-        if state.compiled:
-            _settle_compiled(pending)
-        else:
-            _off(pending)
-        del pending[:]
-    if state.passes is not None:
-        _Forwards.passes.close(rows=counts.rows + counts.unsure)
+    trained.at_step()
+    passes = _Forwards.passes
+    if _Forwards.state.passes is not None or passes.waiting is not None:
+        passes.close(rows=counts.rows + counts.unsure)
     if autocast_since_step[0]:
         autocast_since_step[0] = False
         counts.flags |= 1
-    del _Forwards.seen[:]
-
-
-def _settle_compiled(pending):
-    """Where backward is not watched: forwards as many as usual before a step were trained."""
-    root = pending[-1].root
-    number = len(pending)
-    root.modal[number] = root.modal.get(number, 0) + 1
-    usual = max(root.modal, key=root.modal.get) == number
-    for one in pending:
-        if usual and one.sign[0]:
-            _confirm(one)
-        else:
-            _unsure(one)

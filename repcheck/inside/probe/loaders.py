@@ -1,38 +1,42 @@
 """Data loaders: which indices they draw, which batch is under way, how long it was waited for."""
 
-import sys
 import weakref
 from array import array
 from collections import deque
 
-from . import content
+from . import content, storage
 from .patches import patch
 from .recorder import rec
-from .rowhash import hash_rows, is_sampled
 from .torch_hooks import name_of
 
 BLOCK = 4096
-STORED_ROWS = 200000
-STORED_BYTES = 256 << 20
 LOADERS = 2000
-NAMES = ("tensors", "data", "x", "X", "images", "inputs", "features", "samples")
 
 
 class Delivery:
-    """A batch that a loader delivered; `ref` is its first tensor, weakly."""
+    """A batch that a loader delivered; `ref` is its first tensor, weakly.
 
-    __slots__ = ("loader", "ref", "rows", "serial")
+    `off` says that an evaluation's forward took it, `used` that any forward did.
+    """
 
-    def __init__(self, serial=0, loader=-1, rows=0, ref=None):
+    __slots__ = ("loader", "off", "ref", "rows", "serial", "source", "used")
+
+    def __init__(self, serial=0, source=None, rows=0, ref=None):
         self.serial = serial
-        self.loader = loader
+        self.source = source
+        self.loader = source.loader if source is not None else -1
         self.rows = rows
         self.ref = ref
+        self.off = self.used = False
 
     @property
     def tensor(self):
         """Return the first tensor of the batch, if it still lives."""
         return self.ref() if self.ref is not None else None
+
+    def lives(self):
+        """Return whether the iterator that delivered it still lives."""
+        return self.source is not None and self.source.ref() is not None
 
 
 NOTHING = Delivery()
@@ -42,24 +46,54 @@ waiting = deque(maxlen=64)
 
 def delivery_of(x):
     """Return the delivery that a forward of `x` is of: by identity, else by order."""
-    queue = waiting
-    if queue:
-        first = queue[0]
-        if first.ref is not None and first.ref() is x:
-            queue.popleft()
-            _Known.ahead, _Known.current = len(queue), first
-            return first
-        for ahead, one in enumerate(queue):
-            if one.ref is not None and one.ref() is x:
-                for _ in range(ahead + 1):
-                    queue.popleft()
-                _Known.ahead = len(queue)
-                _Known.current = one
-                return one
-        current = _Known.current
-        if len(queue) > _Known.ahead and (current.ref is None or current.ref() is not x):
-            _Known.current = queue.popleft()
-    return _Known.current
+    queue, current = waiting, _Known.current
+    if not queue:
+        if current.ref is not None and current.ref() is x:
+            return current
+        return _stale(current)
+    for ahead, one in enumerate(queue):
+        if one.ref is not None and one.ref() is x:
+            source = one.source
+            kept = [other for other in list(queue)[:ahead] if other.source is not source]
+            for _ in range(ahead + 1):
+                queue.popleft()
+            queue.extendleft(reversed(kept))
+            _Known.ahead = len(queue)
+            return _begun(one)
+    if current.ref is not None and current.ref() is x:
+        return current
+    if len(queue) > _Known.ahead:
+        return _begun(_next(queue))
+    return _stale(current)
+
+
+def _begun(delivery):
+    delivery.used = True
+    _Known.current = delivery
+    return delivery
+
+
+def _next(queue):
+    """Return the oldest batch of the iterator that delivered last, and forget those before it."""
+    source = queue[-1].source
+    while queue[0].source is not source:
+        queue.popleft()
+    _Known.ahead = 0
+    return queue.popleft()
+
+
+def _stale(current):
+    """Return the current batch, or nothing if the loop over its loader is over."""
+    source = current.source
+    if source is not None and (source.told or source.ref() is None):
+        _Known.current = current = NOTHING
+    return current
+
+
+def rows_of_objects():
+    """Return the rows of a batch without a tensor that has just been delivered."""
+    delivery = delivery_of(None)
+    return delivery.rows if delivery.ref is None else 0
 
 
 on_new_iterator = []
@@ -78,7 +112,7 @@ class _Known:
     delivered = 0
     ahead = 0
     current = NOTHING
-    open = []
+    iterating = {}
 
 
 class _Iterating:
@@ -88,14 +122,14 @@ class _Iterating:
         "base", "batches", "begin", "drawn", "indices", "loader", "number", "queue", "ref", "told",
     )  # fmt: skip
 
-    def __init__(self, loader, number, base):
+    def __init__(self, iterator, loader, number, base):
+        self.ref = weakref.ref(iterator, _dropped)
         self.loader = loader
         self.number = number
         self.base = base
         self.batches = self.drawn = 0
         self.queue = []
         self.indices = array("q")
-        self.ref = None
         self.begin = rec.step
         self.told = False
 
@@ -111,6 +145,7 @@ def forget():
     """Drop what belongs to the process that forked."""
     _Known.wait, _Known.batches = 0.0, 0
     waiting.clear()
+    _Known.iterating.clear()
     _Known.current = NOTHING
 
 
@@ -139,8 +174,8 @@ def _beginning(original):
 def _drawing(original):
     def _next_index(self, *args, **kwargs):
         index = original(self, *args, **kwargs)
-        known = self.__dict__.get("_repcheck")
-        if known is not None:
+        known = _Known.iterating.get(id(self))
+        if known is not None and known.ref() is self:
             known.queue.append(index)
         return index
 
@@ -157,7 +192,7 @@ def _delivering(original):
         try:
             batch = original(self)
         except StopIteration:
-            rec.guarded(_ended, self.__dict__.get("_repcheck"), True)
+            rec.guarded(_ended, _Known.iterating.get(id(self)), True)
             raise
         _Known.wait += now() - begin
         try:
@@ -185,8 +220,8 @@ def _first_tensor(batch, deep=3):
 
 
 def _delivered(self, batch):
-    known = self.__dict__.get("_repcheck")
-    if known is None:
+    known = _Known.iterating.get(id(self))
+    if known is None or known.ref() is not self:
         return
     known.batches += 1
     _Known.batches += 1
@@ -210,7 +245,7 @@ def _delivered(self, batch):
         rows = tensor.shape[0]
     _Known.delivered += 1
     ref = weakref.ref(tensor) if tensor is not None else None
-    waiting.append(Delivery(_Known.delivered, known.loader, rows, ref))
+    waiting.append(Delivery(_Known.delivered, known, rows, ref))
 
 
 def _flush(known):
@@ -233,16 +268,28 @@ def _ended(known, done):
     if known is None or known.told:
         return
     known.told = True
-    if known in _Known.open:
-        _Known.open.remove(known)
     _flush(known)
     event = {"batches": known.batches, "drawn": known.drawn, "done": done, "begin": known.begin}
     rec.event("loader_end", i=known.loader, it=known.number, **event)
 
 
+def _dropped(ref):
+    """Write what an iterator drew that was left, or dropped by a framework that knows its length.
+
+    An iterator stands under its id: nothing is kept in the artifact's own objects.
+    """
+    if _Known is None:  # the interpreter is at its end
+        return
+    for key, known in list(_Known.iterating.items()):
+        if known.ref is ref:
+            del _Known.iterating[key]
+            if rec.on:
+                rec.guarded(_ended, known, False)
+
+
 def at_end():
     """Write what iterators that never came to their end have drawn."""
-    for known in list(_Known.open):
+    for known in list(_Known.iterating.values()):
         _ended(known, False)
 
 
@@ -262,10 +309,6 @@ def _unwrapped(dataset):
 def _begin(self, loader):
     for function in on_new_iterator:
         function()
-    # A framework that knows the length drops an iterator before it says that it is at its end.
-    for other in list(_Known.open):
-        if other.ref() is None:
-            _ended(other, False)
     base, chain = _unwrapped(loader.dataset)
     known = _Known.loaders.get(id(loader))
     if known is None or known[1]() is not loader:
@@ -275,9 +318,7 @@ def _begin(self, loader):
         if known[0] < LOADERS:
             _tell(known[0], loader, base)
     known[2] += 1
-    self.__dict__["_repcheck"] = made = _Iterating(known[0], known[2], chain)
-    made.ref = weakref.ref(self)
-    _Known.open.append(made)
+    _Known.iterating[id(self)] = _Iterating(self, known[0], known[2], chain)
 
 
 def _length(dataset):
@@ -306,7 +347,7 @@ def _tell(number, loader, base):
     )
     if serial not in _Known.stored:
         _Known.stored[serial] = True
-        rec.guarded(_store, serial, base)
+        rec.guarded(storage.write, serial, base, _length(base))
 
 
 def _serial(base):
@@ -323,41 +364,3 @@ def _serial(base):
         known = _Known.bases[id(base)] = (_Known.serials, ref)
         _Known.serials += 1
     return known[0]
-
-
-def _stored(base):
-    """Return the dataset's own storage of inputs as an array, or None."""
-    np, torch = sys.modules.get("numpy"), _Known.torch
-    for name in NAMES:
-        held = getattr(base, "__dict__", {}).get(name)
-        if isinstance(held, (list, tuple)) and held and isinstance(held[0], torch.Tensor):
-            held = held[0]
-        if isinstance(held, torch.Tensor) and content.hashable(held):
-            held = held.detach()
-            held = held.float() if held.dtype is torch.bfloat16 else held
-            return held.numpy()
-        if np is not None and isinstance(held, np.ndarray) and held.dtype.kind in "fiub":
-            return held if held.ndim else None
-    return None
-
-
-def _store(serial, base):
-    if "numpy" not in sys.modules:
-        return
-    held = _stored(base)
-    if held is None or not len(held) or _length(base) not in (None, len(held)):
-        return
-    begin = rec.now()
-    width = held[0].size
-    rows = min(len(held), STORED_ROWS, max(1, STORED_BYTES // max(1, held[0].nbytes)))
-    data = hash_rows(held[:rows].reshape(rows, -1))
-    values = array("Q", data)
-    plain = [value for value in values if value]
-    event = {"rows": len(held), "hashed": rows, "d": width, "dup": len(plain) - len(set(plain))}
-    rec.event("storage", ds=serial, cls=name_of(type(base)), **event)
-    flags = 2 if is_sampled(width) else 0
-    for start in range(0, rows, BLOCK):
-        part = values[start : start + BLOCK]
-        rec.put_rows(content.STORAGE, flags, serial, 0, len(part), part.tobytes())
-    rec.hashed += rows
-    rec.spent += rec.now() - begin

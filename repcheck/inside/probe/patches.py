@@ -72,6 +72,12 @@ def broken():
     ]
 
 
+def holds(owner, name):
+    """Return whether the probe patched an attribute, whatever became of it since."""
+    record = _patches.get((id(owner), name))
+    return record is not None and record.owner is owner
+
+
 def _holds(value, put):
     # Another tool may have wrapped ours in turn: then ours still runs.
     for _ in range(20):

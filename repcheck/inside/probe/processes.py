@@ -4,7 +4,7 @@ import atexit
 import os
 import sys
 
-from . import imports, patches
+from . import patches
 from .recorder import rec
 
 _before = [None]
@@ -36,13 +36,11 @@ def _leaving(original):
 
 def _at_exit():
     rec.guarded(_end, "exit")
-    rec.on = False
+    rec.on, rec.stopped = False, True
 
 
 def _end(reason):
     _tell_uncaught()
-    if not imports.in_place():
-        rec.event("tamper", what=["sys.meta_path"])
     rec.end(reason)
 
 

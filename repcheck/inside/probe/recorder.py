@@ -56,6 +56,7 @@ class Recorder:
 
     def __init__(self):
         self.on = False
+        self.stopped = False
         self.folder = ""
         self.base = ""
         self.parent = ""
@@ -227,14 +228,33 @@ class Recorder:
             self.error("put_indices", error)
 
     def tamper(self):
-        """Write down patches that are no longer in place, each once."""
+        """Write down what is no longer in place, each once."""
         gone = [name for name in self.broken() if name not in self.tampered]
-        if gone:
-            self.tampered.update(gone)
-            self.event("tamper", what=gone[:40])
+        if not gone:
+            return
+        self.tampered.update(gone)
+        if "jsonl" in self.lost():
+            # Nobody will read what is written there: the rest has a record of its own.
+            for file in self.files.values():
+                file.leave()
+            self.files, self.begun = {}, False
+            self._name()
+        self.event("tamper", what=gone[:40])
+
+    def lost(self):
+        """Return the files of this record that are gone, or shorter than what was written."""
+        return [suffix for suffix, file in self.files.items() if file.lost()]
+
+    def switched_off(self):
+        """Return whether somebody else than the probe itself ended the recording."""
+        return self.begun and not self.on and not self.stopped
 
     def end(self, reason):
         """Write the end of this process's record; harmless if it is not the end after all."""
+        if self.switched_off():
+            gone = self.broken()
+            self.on = True
+            self.event("tamper", what=gone[:40])
         if not self.on:
             return
         # A forked child that only read files for its parent has nothing to add, and may hang in
@@ -305,7 +325,7 @@ class Recorder:
 
     def _give_up(self, error):
         # A torn line may stand at the end of the file, so this one begins with a new line.
-        self.on = False
+        self.on, self.stopped = False, True
         text = self._line("error", {"where": "recording stopped", "err": str(error)})
         try:
             self._file("jsonl").write(b"\n" + text)

@@ -4,8 +4,13 @@ import math
 import sys
 import weakref
 
-from . import averages, forwards, loaders, weights
-from .forwards import counts
+try:
+    from _thread import get_ident
+except ImportError:
+    from threading import get_ident
+
+from . import averages, forwards, loaders, trained, weights
+from .counts import counts
 from .patches import patch, unpatch
 from .recorder import rec
 
@@ -67,22 +72,31 @@ def before_compile():
 
 
 def _backward(original):
-    state = _Steps.state
+    within = _Steps.state.backward
 
     def backward(tensors, *args, **kwargs):
-        if not rec.on or state.in_backward:
+        me = get_ident()
+        if not rec.on or me in within:
             return original(tensors, *args, **kwargs)
         try:
-            forwards.before_backward(tensors)
+            if forwards.modes():
+                with forwards.unseen():
+                    forwards.before_backward(tensors)
+            else:
+                forwards.before_backward(tensors)
         except Exception as exc:
             rec.error("steps.before_backward", exc)
-        state.in_backward += 1
+        within[me] = True
         try:
             result = original(tensors, *args, **kwargs)
         finally:
-            state.in_backward -= 1
+            within.pop(me, None)
         try:
-            forwards.after_backward()
+            inputs = kwargs.get("inputs")
+            if inputs is None or _is_held(inputs):
+                trained.after_backward()
+            else:
+                trained.unfire()
         except Exception as exc:
             rec.error("steps.after_backward", exc)
         return result
@@ -90,17 +104,44 @@ def _backward(original):
     return backward
 
 
-def _grad(original):
-    state = _Steps.state
+def _is_held(inputs):
+    """Return whether gradients are asked for of any parameter that an optimizer holds."""
+    if isinstance(inputs, dict):
+        inputs = list(inputs.values())
+    # Anything else may be an iterator, which can be asked but once.
+    inputs = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
+    return any(id(one) in _Steps.state.held for one in inputs)
 
-    def grad(*args, **kwargs):
-        state.in_backward += 1
+
+def _grad(original):
+    within = _Steps.state.backward
+
+    def grad(outputs, inputs, *args, **kwargs):
+        me = get_ident()
+        if not rec.on or me in within:
+            return original(outputs, inputs, *args, **kwargs)
+        twice = args[2] if len(args) > 2 else kwargs.get("create_graph")
+        held = rec.guarded(_before_grad, outputs, inputs, twice)
+        within[me] = True
         try:
-            return original(*args, **kwargs)
+            result = original(outputs, inputs, *args, **kwargs)
         finally:
-            state.in_backward -= 1
+            within.pop(me, None)
+        # A gradient that is differentiated in turn belongs to a loss that is still to come.
+        if held:
+            rec.guarded(trained.after_backward)
+        elif not twice:
+            rec.guarded(trained.unfire)
+        return result
 
     return grad
+
+
+def _before_grad(outputs, inputs, twice):
+    held = _is_held(inputs)
+    if held or twice:
+        forwards.before_backward(outputs)
+    return held
 
 
 def _making(original):
@@ -165,7 +206,7 @@ def _hold():
     _Steps.state.held.clear()
     _Steps.state.held |= held
     for root in list(_Steps.state.roots.values()):
-        root.can_train = True
+        root.key = None
 
 
 def _plain(value):
@@ -266,7 +307,11 @@ def after_step(optimizer, _args, _kwargs):
     if not rec.on:
         return
     try:
-        _after_step(optimizer)
+        if forwards.modes():
+            with forwards.unseen():
+                _after_step(optimizer)
+        else:
+            _after_step(optimizer)
     except Exception as exc:
         rec.error("steps.after_step", exc)
 
@@ -282,11 +327,8 @@ def _after_step(optimizer):
     forwards.at_step()
     rec.step += 1
     known.steps += 1
-    first, final = groups[0].get("lr", NAN), groups[-1].get("lr", NAN)
-    if type(first) is not float:
-        first = _number(first)
-    if type(final) is not float:
-        final = _number(final)
+    first = _lr(groups[0])
+    final = first if len(groups) == 1 else _lr(groups[-1])
     wait, batches = loaders.take_wait()
     loss = counts.loss
     if loss is None:
@@ -308,6 +350,11 @@ def _after_step(optimizer):
         _rarely(optimizer, known, steps)
     if rec.step in averages.STEPS:
         rec.guarded(averages.after_step, rec.step)
+
+
+def _lr(group):
+    lr = group.get("lr", NAN)
+    return lr if type(lr) is float else _number(lr)
 
 
 def _rarely(optimizer, known, steps):
@@ -337,4 +384,4 @@ def _without_gradient(optimizer, known):
 def at_end():
     """Look at everything once more."""
     forwards.new_iterator()
-    look_at_groups()
+    rec.guarded(look_at_groups)

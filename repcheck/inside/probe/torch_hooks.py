@@ -9,8 +9,8 @@ class Root:
     """A module that was called from outside any module; `ref` is weak."""
 
     __slots__ = (
-        "can_train", "cls", "form", "forwards_off", "forwards_train", "id", "in_opt", "modal", "params",
-        "ref", "rows", "sign",
+        "anchor", "can_train", "cls", "form", "forwards_off", "forwards_train", "gap", "id",
+        "in_opt", "key", "modal", "params", "ref", "rows", "sign",
     )  # fmt: skip
 
     def __init__(self, number, module):
@@ -19,13 +19,31 @@ class Root:
         self.ref = weakref.ref(module)
         self.cls = name_of(type(module))
         self.params = sum(p.numel() for p in params)
+        self.anchor = self.key = None
         self.can_train = any(p.requires_grad for p in params)
+        self.gap = -1
         self.forwards_train = self.forwards_off = 0
         self.in_opt = None
         self.form = None
         self.sign = None
         self.rows = 0
         self.modal = {}
+
+    def look(self, module):
+        """Return whether a parameter can get a gradient; keep a place that tells when it changes.
+
+        The place is a weak reference to the parameter's owner and a name: one to the parameter
+        itself would forbid `torch.utils.swap_tensors`.
+        """
+        self.anchor, self.can_train = None, False
+        for owner in module.modules():
+            for name, p in owner._parameters.items():
+                if p is not None and (p.requires_grad or self.anchor is None):
+                    self.anchor = (weakref.ref(owner), name)
+                    self.can_train = p.requires_grad
+                    if p.requires_grad:
+                        return True
+        return False
 
 
 class State:
@@ -39,7 +57,8 @@ class State:
         self.passes = None
         self.pending = []
         self.compiled = False
-        self.in_backward = 0
+        self.backward = {}
+        self.thread = None
         self.made_roots = 0
 
     def root_of(self, module):
@@ -67,7 +86,6 @@ class State:
         if root.in_opt == share:
             return
         root.in_opt = share
-        root.can_train = any(p.requires_grad for p in params)
         rec.event(
             "root",
             id=root.id,
@@ -89,8 +107,17 @@ def name_of(cls):
 
 def install(torch):
     """Put every watch in place, each guarded by itself: one that fails costs no other."""
-    from . import averages, checkpoints, compiled, content
-    from . import forwards, loaders, settings, steps, weights
+    from . import (
+        averages,
+        checkpoints,
+        compiled,
+        content,
+        forwards,
+        loaders,
+        settings,
+        steps,
+        weights,
+    )
 
     state = State(torch)
     determined = getattr(torch, "are_deterministic_algorithms_enabled", bool)

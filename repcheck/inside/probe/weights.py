@@ -8,12 +8,13 @@ import sys
 import weakref
 
 from . import memory, settings
-from .fingers import Finger
+from .fingers import Finger, Watch
 from .memory import digest, digest_of, place_of, spread
 from .recorder import rec
 
 EVENTS = 5000
 DIGESTS = 20000
+CHANGES = 200
 USUAL = 50
 """So many steps in a row with a pass are no evaluations: a teacher or a target is asked."""
 
@@ -30,7 +31,7 @@ class _Known:
     ended = set()
     fingers = {}
     watched = {}
-    passes = 0
+    passes = changes = 0
     pass_step = run = 0
     events = 0
     drift_checked = False
@@ -221,7 +222,7 @@ def on_pass_open(pass_):
     if not _usual():
         settings.on_pass_open()
     pass_.held, pass_.swapped, pass_.weights = None, None, ""
-    pass_.of, pass_.copies = None, []
+    pass_.of, pass_.copies, pass_.watches = None, [], []
     roots = pass_.roots
     for entry in list(roots.values() if hasattr(roots, "values") else roots):
         if hasattr(entry, "ref"):
@@ -243,6 +244,8 @@ def on_pass_root(pass_, root):
     swapped = _swapped(ids)
     # A network that is asked at every step is a teacher or a target: its values are left alone.
     found = "" if _usual() and not held else digest_of(params)
+    if found and _Known.changes < CHANGES:
+        pass_.watches.append(Watch(module, params))
     of = _held_after(ids, root, found)
     if (of is None and found and swapped is not False) or not held:
         _find_copies(pass_, module, params, found)
@@ -251,6 +254,15 @@ def on_pass_root(pass_, root):
     pass_.swapped = swapped if first else pass_.swapped or swapped
     pass_.weights = found if first else _both(pass_.weights, found)
     pass_.of = of if first else None if None in (of, pass_.of) else min(of, pass_.of)
+
+
+def changed(pass_):
+    """Tell whether other values were put into what an open pass evaluates."""
+    for watch in pass_.watches:
+        if watch.changed():
+            _Known.changes += 1
+            return True
+    return False
 
 
 def _held_after(ids, root, found):

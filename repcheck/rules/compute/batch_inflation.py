@@ -9,6 +9,7 @@ seen and the compute do not.
 The comparison is at equal samples; or the baseline is also run at the large batch, with its
 learning rate tuned for it; or the large batch is the contribution (`attributed_to:
 [train.batch_size]`). Fewer iterations at a larger batch, with the same samples in all, are fine.
+Views and pairs of equally many drawn samples are left open.
 
 ## How it is decided
 Samples S = iterations x batch x devices x accumulated passes, for both; after a rerun, steps and
@@ -32,11 +33,20 @@ from __future__ import annotations
 from repcheck.budget import Amount, figure
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Train
-from repcheck.errors import Inapplicable
+from repcheck.errors import Inapplicable, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.work import Seen, Unit, Work, assumed, more_samples, ratio, through_batch
 from repcheck.finding import conservative, contribution, graded, mismatches, times
-from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Severity, rule
+from repcheck.rule import (
+    Answer,
+    Cleared,
+    Flagged,
+    Kind,
+    NotApplicable,
+    Severity,
+    Undetermined,
+    rule,
+)
 from repcheck.where import Where
 
 FACTORS = ("batch_size", "devices", "grad_accum")
@@ -64,6 +74,8 @@ def check(
         return conservative(words, seen, at)
     if exempt := contribution(comparison, *KEYS):
         return exempt
+    if open_ := _views(comparison, work, more / minor, words):
+        return open_
     promised = {claim.aligned_on.get("iterations") for claim in comparison.claims}
     return Flagged(
         message=words,
@@ -71,6 +83,24 @@ def check(
         severity=graded(more, minor, major),
         seen=seen,
         at=at,
+    )
+
+
+def _views(comparison: Comparison, work: Work, more: float, words: str) -> Undetermined | None:
+    """Leave open a difference that views or pairs of equally many drawn samples explain."""
+    ours, theirs = comparison.method, comparison.baseline
+    mine, other = (work.views(side, comparison.dataset) for side in (ours, theirs))
+    if mine / other < more:
+        return None
+    leaf = ours.train.views
+    if leaf.known:
+        decide = "a person who knows whether the baseline should see as many views of a sample"
+    else:
+        decide = f"declare `{leaf.path}`"
+    return Undetermined(
+        message=f"{words}; each drawn sample of `{ours.id}` enters a step {mine:.1f} times",
+        reason=Reason.NEEDS_HUMAN if leaf.known else Reason.UNDECLARED_KEY,
+        would_decide=decide,
     )
 
 

@@ -128,6 +128,8 @@ def _leak(method: Method, tested: Tested, few: float) -> list[Outcome]:
     if folds(tested):
         return [_folds(tested, f"{words} were trained on ({why})", seen)]
     if tested.natural():
+        if (unseen := _out_of_sight(tested, words, seen)) is not None:
+            return [unseen]
         natural = f"as {tested.chance():.0f} natural duplicates would give"
         return [
             _flag(method, tested, f"{words} are in its training data, {natural}", Severity.NOTE),
@@ -166,7 +168,24 @@ def _at_least(tested: Tested) -> str:
     return f"in a sample of {tested.set.share:.0%} of the rows, "
 
 
+def _out_of_sight(
+    tested: Tested, words: str, seen: tuple[Quantity, ...]
+) -> Undetermined | None:
+    """Return that more may have been trained on, where some change of the weights was not seen."""
+    gap = tested.seen.gap("training", "weights")
+    if gap is None:
+        return None
+    return Undetermined(
+        message=f"{words} were trained on in sight; not all was seen: {gap.why}",
+        reason=Reason.NOT_OBSERVED,
+        would_decide="a rerun in which every change of the weights is seen",
+        seen=seen,
+    )
+
+
 def _no_leak(tested: Tested, words: str, seen: tuple[Quantity, ...]) -> Outcome:
+    if (unseen := _out_of_sight(tested, words, seen)) is not None:
+        return unseen
     if tested.set.share < 1:
         return Undetermined(
             message=f"{words} were trained on; the other rows were not compared",

@@ -79,6 +79,8 @@ def check(
 
 
 def _seen(run: Run) -> Observation:
+    from repcheck.observation import Observation  # what only lints has no use for its classes
+
     return run.observation or Observation()
 
 

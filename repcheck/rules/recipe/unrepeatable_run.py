@@ -30,10 +30,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from repcheck.claims.model import Method
-from repcheck.errors import Reason
+from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.observed import Observed, Sight
 from repcheck.facts.spread import count
@@ -51,9 +50,6 @@ from repcheck.rule import (
 )
 from repcheck.runs import Run
 from repcheck.units import decimals
-
-if TYPE_CHECKING:
-    pass
 
 Group = Sequence[Run]
 # What a run left behind, by the word of `seeds.fixes` that would pin it.
@@ -77,10 +73,22 @@ def check(method: Method, observed: Observed, table: Table) -> Answer:
     if again:
         return [_repeated(method, sight, runs, table) for runs in again]
     if not any(seen.training for _, seen in sight.observations()):
-        return NotApplicable(
-            message=f"`{method.id}` takes no optimizer step: no chance of training to repeat"
-        )
+        return _without_steps(method, sight)
     return _never_repeated(method, sight)
+
+
+def _without_steps(method: Method, sight: Sight) -> NotApplicable:
+    """Return that nothing is left to chance, where estimators were fitted and nothing is amiss.
+
+    Raises:
+        Missing: if it is not known that no optimizer took a step.
+    """
+    fitted = all(seen.fits and not seen.gap("training") for _, seen in sight.observations())
+    if sight.doubt() or not fitted:
+        raise Missing(Reason.NOT_OBSERVED, f"an optimizer step of `{method.id}`: none was seen")
+    return NotApplicable(
+        message=f"`{method.id}` fits estimators, and takes no optimizer step that could be seen"
+    )
 
 
 def _traces(run: Run) -> dict[str, str]:
