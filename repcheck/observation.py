@@ -136,6 +136,7 @@ class EvaluatedSet:
     `trained_*` count examples of this set that were also trained on: by index of one dataset, by
     content of the datasets' storage, by content of what entered the model. None: not known.
     `share` is the smallest share of rows, of training and of this set, that was hashed.
+    `duplicates_in_training` counts training samples that another one is equal to.
     """
 
     id: int

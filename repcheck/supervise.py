@@ -18,7 +18,7 @@ from repcheck.errors import RepcheckError
 from repcheck.machine import lock, processes
 from repcheck.machine.artifact import Tree, copy
 from repcheck.machine.child import Command, Ended, Limits, free_mb, run, signal_name
-from repcheck.machine.environment import environment, program
+from repcheck.machine.environment import environment, program, short
 from repcheck.reader import OUT, Left, NoMetric, read
 from repcheck.record import Record, Step
 from repcheck.runs import RunSpec, Status
@@ -75,12 +75,12 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
     folder = attempt.folder
     limits = replace(around.limits, time_s=spec.time_limit_s)
     started = _now()
-    with mended(folder):
-        home = folder / "home"
+    home = folder / "home"
+    with mended(folder), short(home) as scratch:
         (folder / "out").mkdir()
         home.mkdir()
         copy(around.tree, home / COPY)
-        visible = environment(home, around.python, spec.env, attempt.marker)
+        visible = environment(home, around.python, spec.env, attempt.marker, scratch)
         put = 0
         if around.probe:
             (folder / PROBE).mkdir()

@@ -237,7 +237,7 @@ def test_a_schedule_is_told_by_its_trace(
 
 def evaluated(**more: Any) -> dict[str, Any]:
     sets = [{"id": 0, "examples": 300, "by": "indices"}]
-    return {"sets": sets, "evaluations": [{**TEST, **RAW, **more}]}
+    return {**trained(), "sets": sets, "evaluations": [{**TEST, **RAW, **more}]}
 
 
 @pytest.mark.parametrize(

@@ -474,13 +474,23 @@ def test_what_is_trained_on_after_its_last_evaluation_is_no_leak(run: Process) -
 
 
 def test_natural_duplicates_are_counted_beside_the_overlap(run: Process) -> None:
-    doubled = TRAINED[:48] * 2
+    doubled = TRAINED[:72] + TRAINED[:24]
     run.store(0, doubled)
     run.store(1, TESTED[:38] + doubled[:2])
     run.train_epoch(0, 1, batches(range(96), 32), doubled)
     run.evaluate(1, 1, 1, batches(range(40), 16), TESTED[:38] + doubled[:2])
     [test] = done(run).sets
     assert (test.trained_storage, test.duplicates_in_training) == (2, 48)
+
+
+def test_a_training_set_that_is_there_twice_excuses_no_overlap(run: Process) -> None:
+    doubled = TRAINED[:48] * 2
+    run.store(0, doubled)
+    run.store(1, TESTED[:38] + doubled[:2])
+    run.train_epoch(0, 1, batches(range(96), 32), doubled)
+    run.evaluate(1, 1, 1, batches(range(40), 16), TESTED[:38] + doubled[:2])
+    [test] = done(run).sets
+    assert (test.trained_storage, test.duplicates_in_training) == (2, 0)
 
 
 def test_views_are_rows_over_examples(run: Process) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ from repcheck.facts.agreement import Agreement
 from repcheck.judge import judge
 from repcheck.observation import Gap, Observation
 from repcheck.rule import Judgement, State
-from repcheck.runs import Run
+from repcheck.runs import Run, SeedKind, Status
 
 ROOT = Path(__file__).parent / "rules"
 RULES = rules.load()
@@ -258,7 +261,8 @@ def test_training_after_the_last_step_is_a_gap_where_the_values_are_unknown(run:
         run.rows(TRAIN, batch, step=run.step + 1)
     run.loader(1, ds=1)
     run.event("weights", at=4, why="end", root=0, digest="trained")
-    run.evaluate(1, 1, 1, batches(range(64), 32), rows, weights="another")
+    known = {"held": False, "swapped": None}
+    run.evaluate(1, 1, 1, batches(range(64), 32), rows, weights="another", **known)
     run.end()
     found = observe(run.folder)
     assert gaps(found, "weights")
@@ -342,3 +346,208 @@ def test_an_end_without_python_is_not_taken_for_an_end(tmp_path: Path) -> None:
     done = observe_raw("import ctypes\nctypes.CDLL(None)._exit(0)\n", tmp_path)
     assert done.rc == 0
     assert gaps(observe(done.folder), "process")
+
+
+# --- real processes: trainings that go round the probe ------------------------------------------
+
+TRAININGS = """
+import os, sys
+from pathlib import Path
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+X, Y = torch.randn(80, 8), torch.randint(3, (80,))
+train, test = TensorDataset(X[:40], Y[:40]), TensorDataset(X[40:], Y[40:])
+Module, backward = nn.Module, torch.autograd.backward
+loss = nn.functional.cross_entropy
+
+
+def fit(model, data=train, epochs=3):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(epochs):
+        for x, y in DataLoader(data, batch_size=10, shuffle=True):
+            optimizer.zero_grad()
+            loss(model(x), y).backward()
+            optimizer.step()
+
+
+def by_hand(model, data=test, epochs=3):
+    for _ in range(epochs):
+        for x, y in DataLoader(data, batch_size=10, shuffle=True):
+            model.zero_grad()
+            loss(model(x), y).backward()
+            with torch.no_grad():
+                for p in model.parameters():
+                    p.data -= 0.1 * p.grad
+
+
+def without_autograd_in_sight(model, epochs=3):
+    params = {k: v.detach() for k, v in model.named_parameters()}
+    gradient = torch.func.grad(
+        lambda p, x, y: loss(torch.func.functional_call(model, p, (x,)), y)
+    )
+    for _ in range(epochs):
+        params = {k: v - 0.1 * g for (k, v), g in zip(
+            params.items(), gradient(params, X[40:], Y[40:]).values())}
+    with torch.no_grad():
+        for k, p in model.named_parameters():
+            p.copy_(params[k])
+
+
+def evaluate(model):
+    model.eval()
+    with torch.no_grad():
+        for x, _ in DataLoader(test, batch_size=10):
+            model(x)
+
+
+def honest(model):
+    fit(model)
+
+def call_put_back(model):
+    Module.__call__ = Module.__call__.__wrapped__
+    fit(model)
+
+def backward_put_back(model):
+    torch.autograd.backward = torch.autograd.backward.__wrapped__
+    fit(model)
+
+def hooks_cleared(model):
+    sys.modules["torch.optim.optimizer"]._global_optimizer_post_hooks.clear()
+    fit(model)
+
+def switched_off(model):
+    sys.modules["_repcheck_inside.recorder"].rec.on = False
+    fit(model)
+
+def no_optimizer(model):
+    by_hand(model)
+
+def by_hand_before(model):
+    by_hand(model)
+    fit(model)
+
+def by_hand_after(model):
+    fit(model)
+    by_hand(model)
+
+def functional_after(model):
+    fit(model)
+    without_autograd_in_sight(model)
+
+def shipped(model):
+    fit(model)
+    weights = [p.detach().numpy().copy() for p in model.parameters()]
+    with torch.no_grad():
+        for p, w in zip(model.parameters(), weights):
+            p.copy_(torch.from_numpy(w * 1.5))
+
+def steps_cut(model):
+    fit(model)
+    sys.modules["_repcheck_inside.recorder"].rec.flush()
+    for file in Path(os.environ["REPCHECK_PROBE_OUT"]).glob(f"{os.getpid()}-*.steps"):
+        os.truncate(file, 128)
+
+
+for case in sys.argv[1:]:
+    pid = os.fork()
+    if pid == 0:
+        Path(case).write_text(str(os.getpid()))
+        model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+        globals()[case](model)
+        evaluate(model)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0, case
+"""
+CASES = (
+    *("honest", "call_put_back", "backward_put_back", "hooks_cleared", "switched_off"),
+    *("no_optimizer", "by_hand_before", "by_hand_after", "functional_after", "shipped"),
+    "steps_cut",
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Observation]:
+    """Return what was seen of each of the trainings, all forked from one process."""
+    pytest.importorskip("torch")
+    folder = tmp_path_factory.mktemp("trainings")
+    done = observe_raw(TRAININGS, folder, argv=CASES)
+    assert done.rc == 0, done.err
+    found = {}
+    for case in CASES:
+        pid, alone = (folder / case).read_text(), folder / f"{case}-alone"
+        alone.mkdir()
+        for file in done.folder.glob(f"{pid}-*"):
+            shutil.copy(file, alone)
+        found[case] = observe(alone)
+    return found
+
+
+def test_an_honest_training_among_them_has_no_gap(trained: dict[str, Observation]) -> None:
+    found = trained["honest"]
+    assert found.gaps == ()
+    assert found.training is not None
+    assert (found.training.steps, found.training.samples) == (12, 120)
+    assert [one.trained for one in found.sets] == [0]
+
+
+@pytest.mark.parametrize(
+    ("case", "what"),
+    [
+        ("call_put_back", "tampering"),
+        ("backward_put_back", "tampering"),
+        ("hooks_cleared", "tampering"),
+        ("hooks_cleared", "training"),
+        ("switched_off", "tampering"),
+        ("no_optimizer", "training"),
+        ("by_hand_before", "samples"),
+        ("by_hand_after", "training"),
+        ("functional_after", "training"),
+        ("shipped", "weights"),
+        ("steps_cut", "tampering"),
+        ("steps_cut", "training"),
+    ],
+)
+def test_a_training_that_goes_round_the_probe_leaves_a_gap(
+    trained: dict[str, Observation], case: str, what: str
+) -> None:
+    assert gaps(trained[case], what), trained[case].gaps
+
+
+CLAIMS = {
+    "repcheck": 1,
+    "datasets": {"toy": {"train": {"size": 40}, "test": {"size": 40}}},
+    "methods": {
+        "ours": {
+            "role": "proposed",
+            "dataset": "toy",
+            "pretrained": "none",
+            "ema": False,
+            "optimizer": {"type": "SGD", "lr": 0.1},
+            "lr_schedule": {"type": "constant"},
+            "model_selection": {"checkpoint": "last"},
+            "train": {"epochs": 3, "batch_size": 10, "grad_accum": 1, "devices": 1},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case != "honest"])
+def test_neither_length_nor_leak_is_cleared_then(
+    trained: dict[str, Observation], tmp_path: Path, case: str
+) -> None:
+    path = tmp_path / "claims.yaml"
+    path.write_text(json.dumps(CLAIMS))
+    whole, evaded = (
+        {one.rule for one in cleared(path, one_run(trained[name]))} for name in ("honest", case)
+    )
+    assert {"RC102b", "RC509"} <= whole
+    assert {"RC102b", "RC509"} & evaded == set()
+
+
+def one_run(seen: Observation) -> tuple[Run, ...]:
+    one = {"key": "a" * 64, "arm": "ours", "method": "ours", "dataset": "toy", "seed": 1}
+    return (Run(**one, seed_kind=SeedKind.FRESH, status=Status.OK, observation=seen),)

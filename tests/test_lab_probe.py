@@ -1,4 +1,4 @@
-"""One paper twice: what its claims file says is what honest.py does, and not what cheating.py does."""
+"""One paper twice: its claims file says what honest.py does, and not what cheating.py does."""
 
 from __future__ import annotations
 

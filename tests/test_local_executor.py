@@ -38,6 +38,20 @@ def test_a_command_that_exits_1_is_a_result_with_its_last_words(tmp_path):
     assert "exited with 1: no such model: betternet" in run.reason
 
 
+def test_a_socket_below_the_temporary_folder_can_be_opened_and_nothing_stays_of_it(tmp_path):
+    script = """
+        import json, os, sys, tempfile
+        from multiprocessing.connection import Listener
+        Listener(family="AF_UNIX").close()
+        where = [os.path.realpath(tempfile.gettempdir()), os.path.realpath(os.environ["HOME"])]
+        print(tempfile.gettempdir())
+        json.dump({"acc": float(where[0] == where[1])}, open(sys.argv[2] + "/m.json", "w"))
+    """
+    run = run_one(tmp_path, script)
+    assert run.metrics == {"acc": 1.0}
+    assert not Path((directory(tmp_path, run) / "stdout.log").read_text().strip()).parent.exists()
+
+
 def test_a_hanging_command_is_ended_at_its_time_limit(tmp_path):
     began = time.monotonic()
     run = run_one(tmp_path, "import time; time.sleep(600)", limit=1, limits=QUICK)

@@ -82,7 +82,7 @@ def test_a_finding_weighs_what_its_page_says(
 def test_an_observed_finding_points_to_its_run_and_record() -> None:
     found = finding("evaluation/test_set_overfit/bad", "RC509")
     assert found.level is Level.OBSERVED
-    assert all("/probe)" in quantity.source for quantity in found.quantities)
+    assert all("probe/" in quantity.source for quantity in found.quantities)
 
 
 def test_a_leak_that_was_seen_makes_a_claim_invalid() -> None:

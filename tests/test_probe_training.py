@@ -745,3 +745,317 @@ if __name__ == "__main__":
         assert process.of("loader")[0]["sampler"] == "DistributedSampler"
         drawn.update(i for _, _, block in process.indices for i in block)
     assert drawn == dict.fromkeys(range(64), 3)
+
+
+STEPS = {
+    "two networks with detach": (
+        (32, 0, 0),
+        """
+maker = nn.Sequential(nn.Linear(4, 16)); judge = nn.Sequential(nn.Linear(16, 1))
+makes, judges = (torch.optim.Adam(m.parameters(), lr=1e-3) for m in (maker, judge))
+for _ in range(2):
+    for x, _ in train:
+        fake = maker(torch.randn(len(x), 4))
+        judges.zero_grad()
+        (judge(fake.detach()).mean() - judge(x).mean()).backward()
+        judges.step()
+        makes.zero_grad()
+        (-judge(fake).mean()).backward()
+        makes.step()
+""",
+    ),
+    "a judge frozen while the maker learns": (
+        (32, 0, 0),
+        """
+maker = nn.Sequential(nn.Linear(4, 16)); judge = nn.Sequential(nn.Linear(16, 1))
+makes, judges = (torch.optim.Adam(m.parameters(), lr=1e-3) for m in (maker, judge))
+def req(m,v):
+    for p in m.parameters(): p.requires_grad_(v)
+for _ in range(2):
+    for x, _ in train:
+        fake = maker(torch.randn(len(x), 4))
+        req(judge,False); makes.zero_grad()
+        (-judge(fake).mean()).backward(); makes.step()
+        req(judge,True); judges.zero_grad()
+        judge(x).mean().backward(); (-judge(fake.detach()).mean()).backward(); judges.step()
+""",
+    ),
+    "a gradient penalty": (
+        (32, 32, 0),
+        """
+maker = nn.Sequential(nn.Linear(4, 16)); judge = nn.Sequential(nn.Linear(16,8),nn.Tanh(),nn.Linear(8, 1))
+makes, judges = (torch.optim.Adam(m.parameters(), lr=1e-3) for m in (maker, judge))
+for x, _ in train:
+    with torch.no_grad(): fake = maker(torch.randn(len(x), 4))
+    mid = (x*0.5+fake*0.5).requires_grad_()
+    g, = torch.autograd.grad(judge(mid).sum(), mid, create_graph=True)
+    judges.zero_grad()
+    (judge(fake).mean()-judge(x).mean()+((g.norm(2,1)-1)**2).mean()).backward()
+    judges.step()
+""",
+    ),
+    "an episode before one backward": (
+        (100, 0, 0),
+        """
+import numpy as np
+for ep in range(3):
+    losses=[]
+    for t in range(100):
+        o=torch.from_numpy(np.random.rand(1,16).astype('f'))
+        losses.append(model(o).logsumexp(1).sum())
+    optimizer.zero_grad(); sum(losses).backward(); optimizer.step()
+""",
+    ),
+    "a cell called for each point in time": (
+        (32, 0, 0),
+        """
+cell=nn.GRUCell(4,8); head=nn.Linear(8,3)
+optimizer=torch.optim.SGD([*cell.parameters(),*head.parameters()],0.1)
+for x,y in train:
+    xs=x.view(-1,4,4); h=torch.zeros(len(x),8)
+    for t in range(4): h=cell(xs[:,t],h)
+    optimizer.zero_grad(); F.cross_entropy(head(h),y).backward(); optimizer.step()
+""",
+    ),
+    "an encoder and a decoder": (
+        (32, 0, 0),
+        """
+enc=nn.Linear(16,4); dec=nn.Linear(4,16)
+optimizer=torch.optim.SGD([*enc.parameters(),*dec.parameters()],0.1)
+for x,y in train:
+    optimizer.zero_grad(); F.mse_loss(dec(enc(x)),x).backward(); optimizer.step()
+""",
+    ),
+    "two towers": (
+        (32, 0, 0),
+        """
+enc=nn.Linear(16,4); dec=nn.Linear(16,4)
+optimizer=torch.optim.SGD([*enc.parameters(),*dec.parameters()],0.1)
+for x,y in train:
+    optimizer.zero_grad(); (enc(x)*dec(x+1)).mean().backward(); optimizer.step()
+""",
+    ),
+    "a frozen perceptual network": (
+        (32, 0, 0),
+        """
+net=nn.Linear(16,16); feat=nn.Linear(16,5)
+for p in feat.parameters(): p.requires_grad_(False)
+optimizer=torch.optim.SGD(net.parameters(),0.1)
+for x,y in train:
+    optimizer.zero_grad(); F.mse_loss(feat(net(x)),feat(x)).backward(); optimizer.step()
+""",
+    ),
+    "a perceptual network nobody froze": (
+        (32, 0, 0),
+        """
+net=nn.Linear(16,16); feat=nn.Linear(16,5)
+optimizer=torch.optim.SGD(net.parameters(),0.1)
+for x,y in train:
+    optimizer.zero_grad(); F.mse_loss(feat(net(x)),feat(x)).backward(); optimizer.step()
+""",
+    ),
+    "two forwards of one view, as SAM does": (
+        (32, 0, 0),
+        """
+for x,y in train:
+    F.cross_entropy(model(x.view(-1,16)),y).backward(); optimizer.zero_grad()
+    F.cross_entropy(model(x.view(-1,16)),y).backward(); optimizer.step(); optimizer.zero_grad()
+""",
+    ),
+    "slices in time of one batch": (
+        (32, 0, 0),
+        """
+xs=torch.randn(96,5,16); 
+for i in range(3):
+    optimizer.zero_grad()
+    sum(model(xs[i*32:i*32+32,t]).sum() for t in range(5)).backward(); optimizer.step()
+""",
+    ),
+    "autograd.grad in place of backward": (
+        (32, 0, 0),
+        """
+for x,y in train:
+    ps=list(model.parameters())
+    gs=torch.autograd.grad(F.cross_entropy(model(x),y),ps)
+    for p,g in zip(ps,gs): p.grad=g
+    optimizer.step()
+""",
+    ),
+    "a whole test tensor amid an epoch": (
+        (32, 0, 2),
+        """
+for _ in range(2):
+  for i,(x,y) in enumerate(train):
+    if i==1:
+        with torch.no_grad(): model(T)
+    learn(x,y)
+""",
+    ),
+    "as many test rows as a batch amid an epoch": (
+        (32, 0, 2),
+        """
+for _ in range(2):
+  for i,(x,y) in enumerate(train):
+    if i==1:
+        model.eval()
+        with torch.no_grad(): model(T[:32])
+        model.train()
+    learn(x,y)
+""",
+    ),
+    "a test loader of one batch amid an epoch": (
+        (32, 0, 2),
+        """
+one=DataLoader(TensorDataset(T,U),batch_size=64)
+for _ in range(2):
+  for i,(x,y) in enumerate(train):
+    if i==1:
+        with torch.no_grad():
+            for a,b in one: model(a)
+    learn(x,y)
+""",
+    ),
+    "a test batch fetched and a training from memory": (
+        (32, 0, 1),
+        """
+with torch.no_grad():
+    for x,y in test: model(x)
+for i in (0,32,64): learn(X[i:i+32].clone(),Y[i:i+32])
+it=iter(test); s=next(it)[0]
+for i in (0,32,64): learn(X[i:i+32].clone(),Y[i:i+32])
+""",
+    ),
+    "targets of the model itself": (
+        (32, 0, 0),
+        """
+for _ in range(4):
+  for x,y in train:
+    with torch.no_grad(): t=model(x+0.1).softmax(1)
+    optimizer.zero_grad(); F.cross_entropy(model(x),t).backward(); optimizer.step()
+""",
+    ),
+    "a momentum encoder evaluated each epoch": (
+        (32, 0, 4),
+        """
+import copy
+mom=copy.deepcopy(model)
+for _ in range(4):
+  for x,y in train:
+    q=model(x+0.1)
+    with torch.no_grad(): k=mom(x-0.1)
+    optimizer.zero_grad(); (q-k).pow(2).mean().backward(); optimizer.step()
+    with torch.no_grad():
+        for a,b in zip(mom.parameters(),model.parameters()): a.mul_(.9).add_(b,alpha=.1)
+  with torch.no_grad(): mom(T)
+""",
+    ),
+    "a policy that acts and a target network": (
+        (32, 0, 0),
+        """
+import copy
+tgt=copy.deepcopy(model)
+for i in range(12):
+    with torch.no_grad(): model(torch.randn(1,16))
+    s,s2=torch.randn(32,16),torch.randn(32,16)
+    with torch.no_grad(): t=tgt(s2).max(1).values
+    optimizer.zero_grad(); F.mse_loss(model(s).max(1).values,t).backward(); optimizer.step()
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", STEPS)
+def test_each_step_counts_its_samples_once(tmp_path: Path, how: str) -> None:
+    (counted, unsure, passes), script = STEPS[how]
+    seen = probed(script, tmp_path)
+    assert {step["rows"] for step in seen.steps} == {counted}
+    assert {step["rows_unsure"] for step in seen.steps} == {unsure}
+    assert len(seen.of("eval")) == passes
+    tested = stored(seen, 40) if any(e["rows"] == 40 for e in seen.of("storage")) else set()
+    trained = {h for b in seen.rows if b.layer in {TRAIN, BATCH} and not b.pass_ for h in b.hashes}
+    assert not tested & trained
+    if passes:
+        assert all(one["rows"] in {32, 40} for one in seen.of("eval"))
+
+
+def test_whole_sets_in_memory_are_passes_of_their_own(tmp_path: Path) -> None:
+    seen = probed(
+        """
+for _ in range(3):
+    for i in (0, 32, 64): learn(X[i : i + 32], Y[i : i + 32])
+    with torch.no_grad():
+        model(X)
+        model(T)
+""",
+        tmp_path,
+    )
+    assert [one["rows"] for one in seen.of("eval")] == [96, 40] * 3
+
+
+def test_modes_of_the_artifact_see_nothing_of_the_probe(tmp_path: Path) -> None:
+    script = """
+from collections import Counter
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+names = Counter()
+class Functions(TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        names[getattr(function, "__name__", str(function))] += 1
+        return function(*args, **(kwargs or {}))
+class Operations(TorchDispatchMode):
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        names[str(function)] += 1
+        return function(*args, **(kwargs or {}))
+for mode in (Functions, Operations):
+    with mode():
+        for i in (0, 32, 64): learn(X[i : i + 32], Y[i : i + 32])
+        with torch.no_grad(): model(T)
+print(sorted(names.items()))
+"""
+    seen, lines = printed(script, tmp_path)
+    assert lines == run_plain(PRELUDE + script, tmp_path).out.splitlines()
+    assert [step["rows"] for step in seen.steps] == [32] * 6
+
+
+def test_nothing_is_kept_alive_or_left_in_the_objects_of_the_artifact(tmp_path: Path) -> None:
+    _, lines = printed(
+        """
+import gc, weakref
+iterator = iter(train)
+x, y = next(iterator)
+learn(x, y)
+print([name for name in vars(iterator) if "repcheck" in name])
+batch, net = weakref.ref(x), weakref.ref(model)
+for x, y in iterator: learn(x, y)
+for _ in range(16): learn(X[:32], Y[:32])
+print(batch() is None)
+del model, optimizer, x, y
+gc.collect()
+print(net() is None)
+""".replace("del model, optimizer", "learn = None\ndel model, optimizer"),
+        tmp_path,
+    )
+    assert lines == ["[]", "True", "True"]
+
+
+def test_an_exception_in_a_forward_or_a_backward_leaves_nothing_behind(tmp_path: Path) -> None:
+    seen, lines = printed(
+        """
+import traceback
+class Bad(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x): return x.clone()
+    @staticmethod
+    def backward(context, gradient): raise ValueError("backward")
+for attempt in (lambda: model(torch.randn(4, 3)), lambda: Bad.apply(model(X)).sum().backward()):
+    try:
+        attempt()
+    except (RuntimeError, ValueError) as error:
+        print(sum("repcheck" in line for line in traceback.format_tb(error.__traceback__)))
+for x, y in train: learn(x, y)
+""",
+        tmp_path,
+    )
+    assert all(int(line) <= 1 for line in lines)
+    assert len(lines) == 2
+    assert [step["rows"] for step in seen.steps] == [32] * 3

@@ -56,7 +56,7 @@ def test_a_counted_quantity_points_to_its_run_and_record(tmp_path: Path) -> None
     quantity = seen(tmp_path, "epochs: 10", PLAIN).quantity("samples")
     assert quantity.level is Level.OBSERVED
     assert quantity.source.startswith("run ")
-    assert "/probe" in quantity.source
+    assert "probe/" in quantity.source
 
 
 def test_a_length_nobody_states_is_counted_in_steps(tmp_path: Path) -> None:

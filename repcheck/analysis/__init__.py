@@ -80,7 +80,8 @@ def observe(
     )
     found = _with_weights(found, job, trained, lineage, passes)
     found = _with_evaluations(found, shares, Leaks(lineage, rounds, passes), passes, trained)
-    return replace(found, gaps=found.gaps + gaps_of_values(found, job))
+    own = _of_trained(found, lineage, passes, job) if job else frozenset()
+    return replace(found, gaps=found.gaps + gaps_of_values(found, job, own))
 
 
 def _with_weights(
@@ -125,6 +126,19 @@ def _with_evaluations(
         sets += more_sets
         evaluations += more
     return replace(found, sets=tuple(sets), evaluations=tuple(evaluations))
+
+
+def _of_trained(
+    found: Observation, lineage: Lineage, passes: list[Pass], job: Job
+) -> frozenset[int]:
+    """Return the evaluations, by `n`, of the very modules that a job trained."""
+    trained = lineage.trained(job)
+    every = sorted(passes, key=lambda one: (one.process.number, one.number))
+    return frozenset(
+        seen.n
+        for seen, one in zip(found.evaluations, every, strict=False)
+        if one.process in job.ranks and any(root.id in trained for root in one.roots)
+    )
 
 
 def _known(processes: tuple[Process, ...], shares: Shares) -> dict[str, int]:

@@ -42,6 +42,18 @@ def different(values: Any1D) -> Any1D:
     return ordered[_firsts(ordered)]
 
 
+def twins(values: Any1D) -> int:
+    """Return how many values occur more than once; a whole that is there several times is one.
+
+    Their share estimates how likely one more value of the same source is among them.
+    """
+    often = np.unique(values, return_counts=True)[1]
+    if not len(often):
+        return 0
+    often = often // np.gcd.reduce(often)
+    return int(often[often > 1].sum())
+
+
 def different_of(chunks: Iterable[Any1D], empty: Any1D) -> Any1D:
     """Return the different values of many arrays, holding few of the repeated ones at a time."""
     held: list[Any1D] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repcheck.analysis.arrays import among, different, digest
+from repcheck.analysis.arrays import among, different, digest, twins
 from repcheck.analysis.processes import Process
 from repcheck.observation import EvaluatedSet, Evaluation, Fit
 from repcheck.records import FIT, PREDICT, Hashes
@@ -81,7 +81,7 @@ def _prediction(number: int, rows: int, hashes: Hashes | None, fitted: list[Hash
     if known is not None:
         seen = different(known[known != 0])
         trained = int(among(hashes[hashes != 0], seen).sum())
-        duplicates = int((known != 0).sum()) - len(seen)
+        duplicates = twins(known[known != 0])
     return Prediction(
         number=number,
         rows=rows,

@@ -157,7 +157,8 @@ def _of_backwards(process: Process) -> Iterator[Gap]:
         if record.last("first") is not None or _rows_after(record.rows.headers, 0):
             yield Gap(what="training", why=UNSTEPPED)
         return
-    passes, rows = steps["bwd"].astype(np.int64), steps["rows"].astype(np.int64)
+    passes = steps["bwd"].astype(np.int64)
+    rows = steps["rows"].astype(np.int64) + steps["rows_unsure"]
     forwards = int(steps["fwd"].sum(dtype=np.int64))
     if forwards and passes.sum() > (1 + FEW_ROWS) * forwards:
         why = f"{passes.sum()} backward passes, and {forwards} forward passes that could be seen"
@@ -175,11 +176,11 @@ def _rows_after(headers: Table, step: int) -> int:
     return int(headers["n"][late].sum(dtype=np.int64))
 
 
-def gaps_of_values(found: Observation, job: Job | None) -> tuple[Gap, ...]:
+def gaps_of_values(found: Observation, job: Job | None, own: frozenset[int]) -> tuple[Gap, ...]:
     """Return what shows that more than the optimizers' steps made the values that were evaluated.
 
     Values of a trained module that no optimizer was seen to hold, and no average of them, came
-    from elsewhere; rows trained through after the last step say from where.
+    from elsewhere; `own` are the evaluations, by `n`, of the very module that was trained.
     """
     if job is None or any(one.evaluated for one in found.averages):
         return ()
@@ -191,9 +192,13 @@ def gaps_of_values(found: Observation, job: Job | None) -> tuple[Gap, ...]:
     if late and not (last and all(one.known for one in last)):
         why = f"{late} rows were trained through after the last optimizer step that could be seen"
         gaps.append(Gap(what="training", why=why))
-    if any(one.known is False for one in real):
+    odd = [one for one in real if one.known is False]
+    if odd:
         why = "values were evaluated that no optimizer was seen to hold, and no known average of it"
         gaps.append(Gap(what="weights", why=why))
+    if any(one.n in own for one in odd):
+        why = "the trained weights were changed by something else than the optimizer's steps"
+        gaps.append(Gap(what="training", why=why))
     return tuple(gaps)
 
 

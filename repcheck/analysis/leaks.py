@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repcheck.analysis.arrays import Sieve, among, different, different_of
+from repcheck.analysis.arrays import Sieve, among, different, different_of, twins
 from repcheck.analysis.lineage import Lineage, Past
 from repcheck.analysis.loaders import TRAINING, Round
 from repcheck.analysis.passes import Pass
@@ -102,7 +102,7 @@ class Leaks:
             rows = self._stored_rows(past.job.chief, data)
             whole &= bool(len(rows)) and bool(len(indices)) and int(indices[-1]) < len(rows)
             mine = _at(rows, indices)
-            duplicates += len(mine) - len(different(mine))
+            duplicates += twins(mine)
             trained.append(mine)
         if not whole or one.indices is None:
             return None, duplicates

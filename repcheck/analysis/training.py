@@ -19,6 +19,8 @@ from repcheck.observation import Gap, OptimizerSeen, Training
 from repcheck.records import Blocks, Event, Ints, Table
 
 NOT_FINITE = 2
+AUTOCAST = 1
+OFTEN = 0.5
 FEW_WITHOUT_ROWS = 0.02
 HALF = 0.5
 
@@ -163,7 +165,7 @@ def trained_by(
         never_got_gradient=_never(record.last("nograd")),
         wall_s=float(np.ptp(chief.steps["t"])) if len(chief.steps) else 0.0,
         wait_s=_wait(chief),
-        **_settings(job.chief),
+        **_settings(chief),
         **_losses(chief, seen),
         **_order(chief, rows),
     )
@@ -265,10 +267,14 @@ def _wait(share: Share) -> float:
     return float(wait[np.isfinite(wait) & (wait > 0)].sum())
 
 
-def _settings(process: Process) -> dict[str, Any]:
-    """Return precision, clipping and what the first backward pass went through."""
-    record = process.record
-    amp = [event.text("dtype") for event in record.of("autocast")]
+def _settings(share: Share) -> dict[str, Any]:
+    """Return precision, clipping and what the first backward pass went through.
+
+    A precision that is entered after some steps, and in few of them, is that of evaluations.
+    """
+    record = share.process.record
+    mostly = bool((share.mine("flags") & AUTOCAST > 0).mean() >= OFTEN)
+    amp = [event.text("dtype") for event in record.of("autocast") if mostly or event.step == 0]
     amp += [event.text("cls") for event in record.of("scaler")]
     clips = [event for event in record.of("clip") if event.text("how") == "norm"]
     first = record.first("first")

@@ -52,9 +52,9 @@ def averaged(seen: Observation, *, swa: bool) -> float | None:
     None where the evaluated weights are neither known as averaged nor as the trained ones, or
     where both were evaluated on the same examples at last.
     """
-    if seen.training is None:
-        return None
     used = [one for one in seen.averages if one.evaluated and _fits(one)]
+    if seen.training is None and not used:
+        return None
     last = finals(seen)
     if any(_is_swa(one) is None for one in used):
         return None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -36,9 +38,30 @@ def interpreter(python: Path | None = None) -> Path:
     return found.absolute()
 
 
-def environment(home: Path, python: Path, stated: Mapping[str, str], marker: str) -> dict[str, str]:
+@contextmanager
+def short(home: Path) -> Iterator[Path]:
+    """Yield a short path to a private folder, for sockets: their paths end at 107 characters.
+
+    Loaders with several workers open some below TMPDIR, and hang where they cannot.
+    """
+    above = Path(tempfile.mkdtemp(prefix="rc-"))
+    link = above / "t"
+    try:
+        link.symlink_to(home.absolute(), target_is_directory=True)
+        yield link
+    finally:
+        with suppress(OSError):
+            link.unlink()
+        with suppress(OSError):
+            above.rmdir()
+
+
+def environment(
+    home: Path, python: Path, stated: Mapping[str, str], marker: str, scratch: Path
+) -> dict[str, str]:
     """Return all the variables of one attempt, whose private folder is `home`.
 
+    `scratch` is a short path to it, for temporary files.
     The claims file's own variables come last, and its PATH stands after the interpreter's folder.
     """
     path = stated.get("PATH") or os.environ.get("PATH", os.defpath)
@@ -55,7 +78,7 @@ def environment(home: Path, python: Path, stated: Mapping[str, str], marker: str
         **stated,
         "PATH": os.pathsep.join([str(_programs(home, python)), path]),
         "HOME": str(home),
-        "TMPDIR": str(home),
+        "TMPDIR": str(scratch),
         MARKER: marker,
     }
 

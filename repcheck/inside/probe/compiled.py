@@ -1,6 +1,7 @@
 """At the first torch.compile, whatever could change a graph is taken out (RECORD.md: compile).
 
-Compiled modules are then seen by the classes of their outermost calls, backward is not seen.
+Compiled modules are then seen by the classes of their outermost calls. Backward is not seen, nor
+are modules that are called by compiled functions, nor steps within them.
 """
 
 from . import forwards, settings, steps
@@ -11,6 +12,8 @@ from .recorder import rec
 class _Compiled:
     torch = None
     state = None
+    functions = False
+    wrapped = []
 
 
 def install(torch, state):
@@ -47,8 +50,22 @@ def _told(model, how):
     rec.event("compile", what=what, how=how)
     if not _Compiled.state.compiled:
         _step_back()
-    if how == "inplace":
+    if how == "function":
+        _Compiled.functions = True
+        _unwrap(_Compiled.wrapped)
+        return
+    # A class whose calls are seen must not be called within what is compiled.
+    within = {type(one) for one in model.modules() if one is not model}
+    _unwrap([cls for cls in _Compiled.wrapped if cls in within])
+    if how == "inplace" and not _Compiled.functions and type(model) not in within:
         forwards.wrap_class(type(model))
+        _Compiled.wrapped.append(type(model))
+
+
+def _unwrap(classes):
+    for cls in list(classes):
+        unpatch(cls, "__call__")
+        _Compiled.wrapped.remove(cls)
 
 
 def _step_back():
@@ -57,26 +74,6 @@ def _step_back():
     unpatch(torch.nn.Module, "__call__")
     steps.before_compile()
     settings.before_compile()
-    for root in list(state.roots.values()):
-        module = root.ref()
-        if module is not None:
-            forwards.wrap_class(type(module))
     from torch._dynamo.eval_frame import OptimizedModule
 
     forwards.wrap_class(OptimizedModule)
-    patch(torch.nn.Module, "train", _training, watch=False)
-
-
-def _training(original):
-    inside = []
-
-    def train(self, mode=True):
-        if not inside and type(self) is not _Compiled.torch.nn.Module:
-            rec.guarded(forwards.wrap_class, type(self))
-        inside.append(True)
-        try:
-            return original(self, mode)
-        finally:
-            inside.pop()
-
-    return train

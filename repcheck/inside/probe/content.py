@@ -105,10 +105,11 @@ def lasting(x):
     return storage().resizable()
 
 
-def digests_of(x):
+def digests_of(x, evaluated=False):
     """Return (hashes, rows, flags) of a tensor at once, or None: too dear, or out of reach."""
     rows = x.shape[0]
-    if not allowed(rows):
+    _Queue.evaluated += rows if evaluated else 0
+    if not allowed(rows, evaluated and _Queue.evaluated <= ALWAYS):
         return None
     if watched():
         rec.skipped += rows

@@ -37,6 +37,7 @@ class OptimizerState:
 class _Steps:
     torch = None
     state = None
+    compiling = bool
     made = 0
     serials = {}
     last_serial = 0
@@ -57,6 +58,8 @@ def install(torch, state):
     """Hook into the steps of all optimizers, and into backward."""
     _Steps.torch, _Steps.state = torch, state
     rec.after_fork.append(forget)
+    compiler = getattr(torch, "compiler", None)
+    _Steps.compiling = staticmethod(getattr(compiler, "is_compiling", bool))
     patch(torch.optim.Optimizer, "__init__", _making)
     register = getattr(_optimizers(), "register_optimizer_step_post_hook", None)
     if register is not None:
@@ -304,7 +307,8 @@ def look_at_groups():
 
 def after_step(optimizer, _args, _kwargs):
     """Write one step; called after every optimizer's."""
-    if not rec.on:
+    # While a step is compiled this is a constant, and nothing of the probe gets into the graph.
+    if _Steps.compiling() or not rec.on:
         return
     try:
         if forwards.modes():

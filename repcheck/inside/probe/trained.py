@@ -124,10 +124,10 @@ def _hook(one, output):
         output.register_hook(fired)
 
 
-def _hash_now(one):
+def _hash_now(one, evaluated=False):
     """Make the hashes at once, of memory that may be filled with something else."""
     if one.x is not None:
-        one.data = content.digests_of(one.x)
+        one.data = content.digests_of(one.x, evaluated)
         one.x = None
 
 
@@ -288,6 +288,8 @@ def off(root, x, rows, grad):
     one.flags = 1 if x is not None and x is delivery.tensor else 0
     one.x = x if rows and x is not None and content.hashable(x) else None
     one.learnt = x is not None and inputs.is_learnt(inputs.owner(x))
+    if one.x is not None and not content.lasting(x):
+        _hash_now(one, True)
     counts.fwd_off += 1
     counts.rows_off += rows
     _Trained.passes.take(one, grad)

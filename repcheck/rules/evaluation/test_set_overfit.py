@@ -15,11 +15,12 @@ that is left without validation and training data. Its examples are looked for a
 ones by index of one dataset, by content of the stored data, and by content of what enters the
 model: one is enough to be critical, up to 0.1 % by content alone is minor, and no more than the
 duplicates within training would give is a note. A leak in the baseline's training favours the
-baseline and is minor. Nothing found in a sample of the rows clears nothing. Altered copies (noise,
-flips) are not recognised. Selection: the only evaluated set was evaluated three times or more
-during training, weights were saved after some of these passes in no regular rhythm, and the final
-evaluation used such earlier weights: major. So is `model_selection: {checkpoint: best, split:
-test}` as stated.
+baseline and is minor. Nothing found in a sample of the rows clears nothing; nor does it where the
+weights came from out of sight: values that no optimizer held, rows that may have been trained on, a
+first loss far below that of a guess with no pretraining stated. Altered copies (noise, flips) are
+not recognised. Selection: the only evaluated set was evaluated three times or more during training,
+weights were saved after some of these passes in no regular rhythm, and the final evaluation used
+such earlier weights: major. So is `model_selection: {checkpoint: best, split: test}` as stated.
 
 ## How to fix
 Take the test examples out of training, choose on a validation split, rerun, and report that.
@@ -34,6 +35,7 @@ from __future__ import annotations
 from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
+from repcheck.facts.first_loss import guess
 from repcheck.facts.leak import (
     Tested,
     Tests,
@@ -55,6 +57,9 @@ from repcheck.rule import (
 )
 
 UNSEEN = "altered copies (noise, flips)"
+UNSURE = 0.02
+LEARNT = 0.7
+"""Below this share of a guess's loss, weights have learnt before."""
 
 
 @rule("RC509", Severity.MAJOR, worst=Severity.CRITICAL)
@@ -121,15 +126,15 @@ def _leak(method: Method, tested: Tested, few: float) -> list[Outcome]:
         return [Cleared(message=f"{words} were trained on, in a stated transductive protocol",
                         seen=seen, limit="labels are not seen")]  # fmt: skip
     if not trained:
-        return [_no_leak(tested, words, seen)]
+        return [_no_leak(method, tested, words, seen)]
     why = f"recognised by {tested.layer}; taken for the test set because {tested.because}"
     if not tested.sure:
         return [_which_set(tested, f"{words} were trained on", seen)]
     if folds(tested):
         return [_folds(tested, f"{words} were trained on ({why})", seen)]
     if tested.natural():
-        if (unseen := _out_of_sight(tested, words, seen)) is not None:
-            return [unseen]
+        if (open_ := _out_of_sight(method, tested, words, seen)) is not None:
+            return [open_]
         natural = f"as {tested.chance():.0f} natural duplicates would give"
         return [
             _flag(method, tested, f"{words} are in its training data, {natural}", Severity.NOTE),
@@ -169,23 +174,39 @@ def _at_least(tested: Tested) -> str:
 
 
 def _out_of_sight(
-    tested: Tested, words: str, seen: tuple[Quantity, ...]
+    method: Method, tested: Tested, words: str, seen: tuple[Quantity, ...]
 ) -> Undetermined | None:
-    """Return that more may have been trained on, where some change of the weights was not seen."""
+    """Return that more may have been trained on, where not all that made the weights was seen."""
     gap = tested.seen.gap("training", "weights")
-    if gap is None:
+    why = gap.why if gap is not None else _by_others(method, tested)
+    if not why:
         return None
     return Undetermined(
-        message=f"{words} were trained on in sight; not all was seen: {gap.why}",
+        message=f"{words} were trained on in sight; not all was seen: {why}",
         reason=Reason.NOT_OBSERVED,
         would_decide="a rerun in which every change of the weights is seen",
         seen=seen,
     )
 
 
-def _no_leak(tested: Tested, words: str, seen: tuple[Quantity, ...]) -> Outcome:
-    if (unseen := _out_of_sight(tested, words, seen)) is not None:
-        return unseen
+def _by_others(method: Method, tested: Tested) -> str:
+    """Return what else may have made the weights: rows nobody is sure of, an earlier training."""
+    training = tested.training
+    if training is None:
+        return "" if tested.seen.fits else "no optimizer step was"
+    rows = (training.samples or 0) + training.unsure
+    if training.unsure > UNSURE * rows:
+        return f"{training.unsure:,} of {rows:,} rows may have been trained on or not"
+    expected, first = guess(training), training.first_loss
+    stated = method.pretrained.declared or method.train.resumed_from.known
+    if expected is None or first is None or stated or first >= LEARNT * expected.value:
+        return ""
+    return f"its first loss is {first:.3g} and that of a guess {expected.value:.2f}"
+
+
+def _no_leak(method: Method, tested: Tested, words: str, seen: tuple[Quantity, ...]) -> Outcome:
+    if (open_ := _out_of_sight(method, tested, words, seen)) is not None:
+        return open_
     if tested.set.share < 1:
         return Undetermined(
             message=f"{words} were trained on; the other rows were not compared",
