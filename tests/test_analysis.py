@@ -473,6 +473,22 @@ def test_what_is_trained_on_after_its_last_evaluation_is_no_leak(run: Process) -
     assert [one.trained_input for one in found.sets] in ([None, None], [0, 0])
 
 
+def test_a_precision_that_only_evaluations_enter_is_none_of_the_training(run: Process) -> None:
+    run.train_epoch(0, 1, batches(shuffled(1), 32), TRAINED)
+    run.event("autocast", dtype="bfloat16", device="cpu")
+    run.evaluate(1, 1, 1, batches(range(len(TESTED)), 16), TESTED)
+    run.train_epoch(0, 2, batches(shuffled(2), 32), TRAINED)
+    assert training(done(run)).amp == ()
+
+
+def test_a_precision_that_later_steps_enter_is_one_of_the_training(run: Process) -> None:
+    run.train_epoch(0, 1, batches(shuffled(1), 32), TRAINED)
+    run.event("autocast", dtype="bfloat16", device="cpu")
+    run.train_epoch(0, 2, batches(shuffled(2), 32), TRAINED, flags=1)
+    run.evaluate(1, 1, 1, batches(range(len(TESTED)), 16), TESTED)
+    assert training(done(run)).amp == ("bfloat16",)
+
+
 def test_natural_duplicates_are_counted_beside_the_overlap(run: Process) -> None:
     doubled = TRAINED[:72] + TRAINED[:24]
     run.store(0, doubled)
@@ -722,7 +738,7 @@ def test_a_killed_training_is_a_lower_bound_and_a_killed_worker_is_nothing(
 
 
 @pytest.mark.parametrize(
-    ("outside", "gap"), [(12.0, True), (10.5, False), (10.0, False), (0.0, False)]
+    ("outside", "gap"), [(12.0, True), (10.5, True), (10.0, False), (0.0, False)]
 )
 def test_cpu_time_that_no_probe_saw(run: Process, outside: float, gap: bool) -> None:
     play(run, epochs=1)

@@ -354,6 +354,7 @@ TRAININGS = """
 import os, sys
 from pathlib import Path
 import torch
+import torch._dynamo  # once, not in every child
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -519,6 +520,9 @@ def test_a_training_that_goes_round_the_probe_leaves_a_gap(
 
 CLAIMS = {
     "repcheck": 1,
+    "metrics": {"acc": {"higher_is_better": True}},
+    "results": [{"method": "ours", "dataset": "toy", "metric": "acc", "mean": 50.0, "n": 1}],
+    "claims": [{"id": "C1", "method": "ours", "dataset": "toy", "metric": "acc"}],
     "datasets": {"toy": {"train": {"size": 40}, "test": {"size": 40}}},
     "methods": {
         "ours": {

@@ -69,6 +69,7 @@ def finding(fixture: str, code: str) -> Judgement:
         ("recipe/odd_first_loss/bad", "RC815", "note", "unsupported"),
         ("recipe/training_loss_stuck/bad", "RC820", "minor", "unsupported"),
         ("recipe/training_loss_stuck/good_noisy_target", "RC820", "note", "unsupported"),
+        ("recipe/training_loss_stuck/good_small_model", "RC820", "note", "unsupported"),
         ("recipe/lr_decay_trap/bad", "RC828", "major", "asymmetry"),
     ],
 )

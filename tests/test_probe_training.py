@@ -783,7 +783,8 @@ for _ in range(2):
     "a gradient penalty": (
         (32, 32, 0),
         """
-maker = nn.Sequential(nn.Linear(4, 16)); judge = nn.Sequential(nn.Linear(16,8),nn.Tanh(),nn.Linear(8, 1))
+maker = nn.Sequential(nn.Linear(4, 16))
+judge = nn.Sequential(nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 1))
 makes, judges = (torch.optim.Adam(m.parameters(), lr=1e-3) for m in (maker, judge))
 for x, _ in train:
     with torch.no_grad(): fake = maker(torch.randn(len(x), 4))
@@ -972,7 +973,8 @@ def test_each_step_counts_its_samples_once(tmp_path: Path, how: str) -> None:
     assert {step["rows_unsure"] for step in seen.steps} == {unsure}
     assert len(seen.of("eval")) == passes
     tested = stored(seen, 40) if any(e["rows"] == 40 for e in seen.of("storage")) else set()
-    trained = {h for b in seen.rows if b.layer in {TRAIN, BATCH} and not b.pass_ for h in b.hashes}
+    fed = [b for b in seen.rows if b.layer in {TRAIN, BATCH} and not b.pass_]
+    trained = {h for b in fed for h in b.hashes}
     assert not tested & trained
     if passes:
         assert all(one["rows"] in {32, 40} for one in seen.of("eval"))
@@ -1056,6 +1058,5 @@ for x, y in train: learn(x, y)
 """,
         tmp_path,
     )
-    assert all(int(line) <= 1 for line in lines)
-    assert len(lines) == 2
+    assert lines == ["2", "1"]  # one frame for a call of a module, of which there are two
     assert [step["rows"] for step in seen.steps] == [32] * 3

@@ -9,7 +9,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from repcheck.analysis.lineage import path_of
+from repcheck.analysis.lineage import IN_MEMORY, path_of
 from repcheck.analysis.processes import Process
 from repcheck.observation import FileUse, SeedSet
 
@@ -28,10 +28,9 @@ def files_of(processes: tuple[Process, ...], roots: dict[str, Path]) -> tuple[Fi
     """
     uses: dict[str, bool] = {}
     for process in processes:
-        for event in process.record.of("open"):
-            path = path_of(process, event.text("p"))
+        for path, was_written in _used(process):
             if path and (path in uses or len(uses) < MOST_FILES):
-                uses[path] = uses.get(path, False) or bool(event.flag("w"))
+                uses[path] = uses.get(path, False) or was_written
     left = CAP_OF_ALL
     found = []
     for path, was_written in uses.items():
@@ -42,6 +41,15 @@ def files_of(processes: tuple[Process, ...], roots: dict[str, Path]) -> tuple[Fi
             left -= size
         found.append(FileUse(path=name, written=was_written, sha256=hashed))
     return tuple(sorted(found, key=lambda use: use.path))
+
+
+def _used(process: Process) -> Iterator[tuple[str, bool]]:
+    """Yield each opened path and whether it was written; torch opens what it saves by itself."""
+    for event in process.record.of("open", "save"):
+        if event.kind == "open":
+            yield path_of(process, event.text("p")), bool(event.flag("w"))
+        elif not any(word in event.text("how").lower() for word in IN_MEMORY):
+            yield path_of(process, event.text("what")), True
 
 
 def _placed(path: str, roots: dict[str, Path]) -> tuple[str, Path | None, list[str]]:

@@ -20,7 +20,6 @@ from repcheck.records import Blocks, Event, Ints, Table
 
 NOT_FINITE = 2
 AUTOCAST = 1
-OFTEN = 0.5
 FEW_WITHOUT_ROWS = 0.02
 HALF = 0.5
 
@@ -270,11 +269,13 @@ def _wait(share: Share) -> float:
 def _settings(share: Share) -> dict[str, Any]:
     """Return precision, clipping and what the first backward pass went through.
 
-    A precision that is entered after some steps, and in few of them, is that of evaluations.
+    A precision entered after some steps, and in no more of them than there are evaluations, is
+    that of the evaluations.
     """
     record = share.process.record
-    mostly = bool((share.mine("flags") & AUTOCAST > 0).mean() >= OFTEN)
-    amp = [event.text("dtype") for event in record.of("autocast") if mostly or event.step == 0]
+    steps = int((share.mine("flags") & AUTOCAST > 0).sum())
+    often = steps > sum(1 for _ in record.of("eval"))
+    amp = [event.text("dtype") for event in record.of("autocast") if often or event.step == 0]
     amp += [event.text("cls") for event in record.of("scaler")]
     clips = [event for event in record.of("clip") if event.text("how") == "norm"]
     first = record.first("first")

@@ -68,6 +68,11 @@ def averaged(seen: Observation, *, swa: bool) -> float | None:
     return 0.0 if used or all(map(_plain, last)) else None
 
 
+def _untrained(seen: Observation) -> bool:
+    """Return whether the values evaluated last are those of before a training nobody saw."""
+    return seen.training is None and any(one.made_at == 0 for one in finals(seen))
+
+
 def _fits(one: Average) -> bool:
     good = one.r2 is None or one.r2 >= _FITTED
     return good and (one.decay is None or 0 < one.decay < 1)
@@ -166,7 +171,7 @@ def self_distilled(seen: Observation) -> bool | None:
 def checkpoint(seen: Observation) -> str | None:
     """Return `last` or `earlier`: which of the trained weights were evaluated last."""
     known = [one.made_at >= one.at for one in finals(seen) if one.made_at is not None]
-    if not known or seen.training is None:
+    if not known or _untrained(seen):
         return None
     return "last" if all(known) else "earlier"
 

@@ -4,7 +4,7 @@ Compiled modules are then seen by the classes of their outermost calls. Backward
 are modules that are called by compiled functions, nor steps within them.
 """
 
-from . import forwards, settings, steps
+from . import forwards, settings, steps, weights
 from .patches import patch, unpatch
 from .recorder import rec
 
@@ -74,6 +74,7 @@ def _step_back():
     unpatch(torch.nn.Module, "__call__")
     steps.before_compile()
     settings.before_compile()
+    weights.before_compile()
     from torch._dynamo.eval_frame import OptimizedModule
 
     forwards.wrap_class(OptimizedModule)

@@ -98,6 +98,14 @@ def _recomputes(me):
 
 
 def _meet(module):
+    if modes():
+        with unseen():
+            _know(module)
+    else:
+        _know(module)
+
+
+def _know(module):
     kind = getattr(_Forwards.torch.nn.parameter, "UninitializedTensorMixin", ())
     if any(isinstance(p, kind) for p in module.parameters()):
         return  # its parameters wait for the first forward to get their shapes

@@ -17,7 +17,7 @@ class Candidate:
     """A forward that may be trained through.
 
     `x` is its input where that can be hashed, `data` its hashes where they had to be made at once;
-    `first` is the candidate that had the same input in this step, at first itself.
+    `first` is the first candidate that had the same input in this step, if it is another.
     """
 
     __slots__ = (
@@ -63,7 +63,7 @@ def _compare(one, x, others, earlier):
         if other.ref is None or other.ref() is None:
             continue
         if other.where == one.where and other.version == one.version and other.rows == one.rows:
-            one.first = other.first
+            one.first = other.first or other
             return
         if one.kind != DATA:
             continue

@@ -208,12 +208,16 @@ class Recorder:
         if not self.on:
             return
         try:
-            parts = []
+            parts, rows = [], 0
             for layer, flags, id, pass_, n, data, at in blocks:
+                rows += n
                 parts.append(ROWS.pack(layer, flags, 0, at & 0xFFFFFFFF, id & 0xFFFFFFFF, pass_, n))
                 parts.append(bytes(data))
             self.used = True
-            self._write("rows", b"".join(parts))
+            if not self._write("rows", b"".join(parts)):
+                # Who hashed them counts them as hashed.
+                self.hashed -= rows
+                self.skipped += rows
         except Exception as error:
             self.error("put_rows", error)
 
@@ -312,11 +316,13 @@ class Recorder:
         file = self._file(suffix)
         if file.full(len(data)):
             self._tell_full(suffix)
-            return
+            return False
         try:
             file.write(data)
         except OSError as error:
             self._give_up(error)
+            return False
+        return True
 
     def _tell_full(self, suffix):
         if suffix not in self.full:

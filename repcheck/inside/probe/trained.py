@@ -86,7 +86,7 @@ def add(root, module, x, rows, output, others):
     one = Candidate()
     one.root, one.rows, one.fired, one.hook = root, rows, False, None
     one.delivery = delivery = loaders.delivery_of(x)
-    one.at, one.first, one.kind, one.data, one.early = rec.step, one, DATA, None, None
+    one.at, one.first, one.kind, one.data, one.early = rec.step, None, DATA, None, None
     one.flags = 1 if x is not None and x is delivery.tensor else 0
     one.x = one.ref = one.version = one.where = None
     one.learnt = False
@@ -321,9 +321,9 @@ def _count(done, lost):
     counts.fwd += len(done) + len(lost)
     new = {}
     for one in done:
-        new.setdefault(id(one.first), one)
+        new.setdefault(id(one.first or one), one)
     for one in lost:
-        if new.setdefault(id(one.first), one) is one:
+        if new.setdefault(id(one.first or one), one) is one:
             one.kind = DOUBTFUL
     counts.again += len(done) + len(lost) - len(new)
     new = list(new.values())

@@ -118,6 +118,13 @@ def _watch_next_step(finger):
     _Known.looking = (register(look_before_step), finger)
 
 
+def before_compile():
+    """Take the hook before steps out: a compiled step would trace it."""
+    if _Known.looking is not None:
+        _Known.looking[0].remove()
+        _Known.looking = None
+
+
 # Roots, digests and events
 
 
