@@ -4,6 +4,8 @@ Compiled modules are then seen by the classes of their outermost calls. Backward
 are modules that are called by compiled functions, nor steps within them.
 """
 
+import importlib
+
 from . import forwards, settings, steps, weights
 from .patches import patch, unpatch
 from .recorder import rec
@@ -75,6 +77,5 @@ def _step_back():
     steps.before_compile()
     settings.before_compile()
     weights.before_compile()
-    from torch._dynamo.eval_frame import OptimizedModule
-
-    forwards.wrap_class(OptimizedModule)
+    frame = importlib.import_module("torch._dynamo.eval_frame")
+    forwards.wrap_class(frame.OptimizedModule)

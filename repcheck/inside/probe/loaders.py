@@ -154,7 +154,7 @@ def install(torch, state):
     _Known.torch, _Known.state = torch, state
     content.install(torch)
     rec.after_fork.append(forget)
-    from torch.utils.data import dataloader
+    dataloader = importlib.import_module("torch.utils.data.dataloader")
 
     base = dataloader._BaseDataLoaderIter
     patch(base, "__init__", _beginning)
