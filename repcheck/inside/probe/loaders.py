@@ -1,5 +1,6 @@
 """Data loaders: which indices they draw, which batch is under way, how long it was waited for."""
 
+import importlib
 import weakref
 from array import array
 from collections import deque
