@@ -275,6 +275,7 @@ def at_end():
 def at_step():
     """Settle everything before a step is written."""
     trained.at_step()
+    loaders.let_go()
     passes = _Forwards.passes
     if _Forwards.state.passes is not None or passes.waiting is not None:
         passes.close(rows=counts.rows + counts.unsure)

@@ -17,10 +17,11 @@ LOADERS = 2000
 class Delivery:
     """A batch that a loader delivered; `ref` is its first tensor, weakly.
 
+    `kept` is that tensor for a while, since a loop may put another in its place (`x = x.cuda()`).
     `off` says that an evaluation's forward took it, `used` that any forward did.
     """
 
-    __slots__ = ("loader", "off", "ref", "rows", "serial", "source", "used")
+    __slots__ = ("kept", "loader", "off", "ref", "rows", "serial", "source", "used")
 
     def __init__(self, serial=0, source=None, rows=0, ref=None):
         self.serial = serial
@@ -28,6 +29,7 @@ class Delivery:
         self.loader = source.loader if source is not None else -1
         self.rows = rows
         self.ref = ref
+        self.kept = None
         self.off = self.used = False
 
     @property
@@ -41,6 +43,10 @@ class Delivery:
 
 
 NOTHING = Delivery()
+KEPT = 1 << 23
+"""Elements of the largest batch that is kept until the next one or the next step."""
+recent = deque()
+"""The deliveries whose tensors are kept: no more than two."""
 waiting = deque(maxlen=64)
 """What was delivered and not forwarded yet: frameworks fetch a batch or two ahead."""
 
@@ -135,6 +141,12 @@ class _Iterating:
         self.told = False
 
 
+def let_go(used=True):
+    """Keep the tensors no longer of batches that were `used`, or of all but the last one."""
+    while recent and (recent[0].used if used else len(recent) > 1):
+        recent.popleft().kept = None
+
+
 def take_wait():
     """Return (seconds waited, batches delivered) since the last time."""
     wait, batches = _Known.wait, _Known.batches
@@ -146,6 +158,7 @@ def forget():
     """Drop what belongs to the process that forked."""
     _Known.wait, _Known.batches = 0.0, 0
     waiting.clear()
+    recent.clear()
     _Known.iterating.clear()
     _Known.current = NOTHING
 
@@ -246,7 +259,12 @@ def _delivered(self, batch):
         rows = tensor.shape[0]
     _Known.delivered += 1
     ref = weakref.ref(tensor) if tensor is not None else None
-    waiting.append(Delivery(_Known.delivered, known, rows, ref))
+    delivery = Delivery(_Known.delivered, known, rows, ref)
+    waiting.append(delivery)
+    let_go(used=False)
+    if tensor is not None and tensor.numel() <= KEPT:
+        delivery.kept = tensor
+        recent.append(delivery)
 
 
 def _flush(known):
