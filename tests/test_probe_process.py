@@ -263,7 +263,7 @@ def test_a_kill_from_outside_loses_a_moment_at_most(tmp_path: Path) -> None:
     rest = child.communicate()[0].split()
     last = int(rest[-1]) if rest else 300
     [process] = read_records(tmp_path)
-    assert last - 10 <= len(process.steps) <= last + 1
+    assert last - 40 <= len(process.steps) <= last + 1  # 20 ms, at about 1 ms a step
 
 
 @FORK

@@ -79,7 +79,7 @@ class Server:
         self.errors = (folder / "errors").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, str(folder / "server.py")],
-            env=probe_env(self.record), cwd=folder, text=True,
+            env=probe_env(self.record, REPCHECK_PROBE_BUDGET="1"), cwd=folder, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
         )  # fmt: skip
 

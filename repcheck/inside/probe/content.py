@@ -6,6 +6,7 @@ sixteen. A tensor that was changed meanwhile is told by its version and counts a
 
 import sys
 
+from . import memory
 from .recorder import rec
 from .rowhash import hash_rows, is_sampled
 
@@ -60,6 +61,7 @@ def hashable(x):
         and x.dim() > 0
         and not x.is_complex()
         and not x.is_quantized
+        and not x.is_neg()
         and "numpy" in sys.modules
     )
 
@@ -87,6 +89,7 @@ def put(x, layer, flags, root, pass_, step):
         _Queue.evaluated += rows
         always = _Queue.evaluated <= ALWAYS
     if not allowed(rows, always):
+        flush()  # or what waits would wait for long
         return
     try:
         version = x._version
@@ -111,9 +114,6 @@ def digests_of(x, evaluated=False):
     _Queue.evaluated += rows if evaluated else 0
     if not allowed(rows, evaluated and _Queue.evaluated <= ALWAYS):
         return None
-    if watched():
-        rec.skipped += rows
-        return None
     begin = rec.now()
     data = hash_rows(rows_of(x))
     rec.spent += rec.now() - begin
@@ -135,11 +135,10 @@ def flush():
     begin = rec.now()
     now = waiting[:]
     clear()
-    busy = watched()
     forms = {}
     for one in now:
         x, version = one[0], one[1]
-        if busy or (version is not None and x._version != version):
+        if version is not None and x._version != version:
             rec.skipped += x.shape[0]
             continue
         forms.setdefault((x.dtype, x.numel() // x.shape[0]), []).append(one)
@@ -174,7 +173,4 @@ def _blocks(alike, sampled):
 
 def rows_of(x):
     """Return a tensor's rows as an array of two dimensions."""
-    x = x.detach()
-    if x.dtype is _Queue.torch.bfloat16:
-        x = x.float()
-    return x.numpy().reshape(x.shape[0], -1)
+    return memory.array(x).reshape(x.shape[0], -1)

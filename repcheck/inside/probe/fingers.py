@@ -154,7 +154,9 @@ class Watch:
         for n, (ref, name, place, values) in enumerate(self.places):
             _, _, pointer, storage, base, size, first, second = place
             part = ref()
-            p = part._parameters.get(name) if part is not None else None
+            # A scripted module's parameters are no dict.
+            held = part._parameters if part is not None else ()
+            p = held[name] if name in held else None
             if p is None:
                 continue
             if p.data_ptr() != pointer or storage.data_ptr() != base or storage.nbytes() != size:

@@ -210,7 +210,8 @@ def learns(root, module):
     anchor = root.anchor
     if anchor is not None and _Forwards.number & LOOKED:
         owner = anchor[0]()
-        p = owner._parameters.get(anchor[1]) if owner is not None else None
+        held = owner._parameters if owner is not None else ()
+        p = held[anchor[1]] if anchor[1] in held else None  # a scripted module's are no dict
         if p is not None and p.requires_grad == root.can_train:
             return root.can_train
     return root.look(module)
@@ -235,13 +236,15 @@ def before_backward(tensors):
     state = _Forwards.state
     if state.pending:
         trained.before_backward(tensors)
+    step = rec.step
+    if step >= 200 and step & 7 != 7:
+        return
     loss = tensors
     if isinstance(loss, (list, tuple)):
         loss = loss[0] if loss else None
     if type(loss) is not _Forwards.torch.Tensor or loss.numel() != 1:
         return
-    step = rec.step
-    if loss.device.type == "cpu" and (step < 200 or step & 7 == 7) and not content.watched():
+    if loss.device.type == "cpu" and not content.watched():
         value = loss.item()
         if type(value) is float:
             counts.loss = value
@@ -275,7 +278,8 @@ def at_end():
 def at_step():
     """Settle everything before a step is written."""
     trained.at_step()
-    loaders.let_go()
+    if loaders.recent:
+        loaders.let_go()
     passes = _Forwards.passes
     if _Forwards.state.passes is not None or passes.waiting is not None:
         passes.close(rows=counts.rows + counts.unsure)

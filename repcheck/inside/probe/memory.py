@@ -7,6 +7,7 @@ is never read.
 import ctypes
 import hashlib
 import struct
+import sys
 
 VALUES = 16
 TENSORS = 16
@@ -41,6 +42,33 @@ def readable(tensor):
         and tensor.layout is _torch["strided"]
         and getattr(type(tensor), "__torch_dispatch__", None) is _torch["plain"]
     )
+
+
+def watched():
+    """Return whether a mode of the artifact's would see every question asked of a tensor."""
+    count = getattr(sys.modules["torch"]._C, "_len_torch_function_stack", None)
+    return count is not None and count() > 0
+
+
+def array(tensor):
+    """Return a numpy array over a tensor's memory, to be used while the tensor is held.
+
+    `Tensor.numpy` would forbid the artifact to resize the tensor from then on.
+
+    Raises:
+        TypeError: if numpy has no such numbers.
+    """
+    np, name = sys.modules["numpy"], str(tensor.dtype).replace("torch.", "")
+    half = name == "bfloat16"
+    kind, storage = np.dtype("uint16" if half else name), _storage(tensor)
+    item = tensor.element_size()
+    if not tensor.numel():
+        return np.empty(tuple(tensor.shape), kind)
+    memory = (ctypes.c_ubyte * storage.nbytes()).from_address(storage.data_ptr())
+    strides = [step * item for step in tensor.stride()]
+    begin = tensor.storage_offset() * item
+    made = np.ndarray(tuple(tensor.shape), kind, memory, begin, strides)
+    return (made.astype(np.uint32) << np.uint32(16)).view(np.float32) if half else made
 
 
 def _offsets(tensor, places):

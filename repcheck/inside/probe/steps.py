@@ -118,10 +118,12 @@ def _is_held(inputs):
 
 def _grad(original):
     within = _Steps.state.backward
+    functorch = getattr(_Steps.torch._C, "_functorch", None)
+    mapped = getattr(functorch, "peek_interpreter_stack", None) or (lambda: None)
 
     def grad(outputs, inputs, *args, **kwargs):
         me = get_ident()
-        if not rec.on or me in within:
+        if not rec.on or me in within or mapped() is not None:
             return original(outputs, inputs, *args, **kwargs)
         twice = args[2] if len(args) > 2 else kwargs.get("create_graph")
         held = rec.guarded(_before_grad, outputs, inputs, twice)

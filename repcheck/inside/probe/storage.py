@@ -3,7 +3,7 @@
 import sys
 from array import array
 
-from . import content
+from . import content, memory
 from .recorder import rec
 from .rowhash import hash_rows, is_sampled
 from .torch_hooks import name_of
@@ -22,9 +22,7 @@ def _stored(base):
         if isinstance(held, (list, tuple)) and held and isinstance(held[0], torch.Tensor):
             held = held[0]
         if isinstance(held, torch.Tensor) and content.hashable(held):
-            held = held.detach()
-            held = held.float() if held.dtype is torch.bfloat16 else held
-            return held.numpy()
+            return memory.array(held)
         if np is not None and isinstance(held, np.ndarray) and held.dtype.kind in "fiub":
             return held if held.ndim else None
     return None

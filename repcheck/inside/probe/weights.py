@@ -107,7 +107,7 @@ def _watch_next_step(finger):
 
     def look_before_step(optimizer, _args, _kwargs):
         try:
-            if finger.ref() is optimizer and not finger.looked:
+            if finger.ref() is optimizer and not finger.looked and not memory.watched():
                 finger.looked = True
                 moved = finger.moved() if passes == _Known.passes else None
                 _Known.drift_checked = _Known.drift_checked or moved is not None
