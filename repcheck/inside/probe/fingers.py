@@ -156,7 +156,7 @@ class Watch:
             part = ref()
             # A scripted module's parameters are no dict.
             held = part._parameters if part is not None else ()
-            p = held[name] if name in held else None
+            p = held[name] if name in held else None  # noqa: SIM401
             if p is None:
                 continue
             if p.data_ptr() != pointer or storage.data_ptr() != base or storage.nbytes() != size:

@@ -211,7 +211,8 @@ def learns(root, module):
     if anchor is not None and _Forwards.number & LOOKED:
         owner = anchor[0]()
         held = owner._parameters if owner is not None else ()
-        p = held[anchor[1]] if anchor[1] in held else None  # a scripted module's are no dict
+        # A scripted module's parameters are no dict.
+        p = held[anchor[1]] if anchor[1] in held else None  # noqa: SIM401
         if p is not None and p.requires_grad == root.can_train:
             return root.can_train
     return root.look(module)
