@@ -105,11 +105,12 @@ def settle(rule: Rule, flagged: Flagged, level: Level | None) -> Severity:
 
 
 def _honest(rule: Rule, cleared: Cleared, level: Level | None) -> Cleared | Undetermined:
-    """Turn a clearance that rests on the authors' words alone into what it is."""
-    if level is not Level.DECLARED or rule.part is Part.FORENSIC:
+    """Turn a clearance that rests on the authors' words alone, or on nothing, into what it is."""
+    if rule.part is Part.FORENSIC or level not in {Level.DECLARED, None}:
         return cleared
+    resting = "as declared" if level else "with what is known, and nothing was measured"
     return Undetermined(
-        message=f"consistent as declared: {cleared.message}",
+        message=f"consistent {resting}: {cleared.message}",
         reason=Reason.NOT_OBSERVED,
         would_decide="a rerun that observes it",
         seen=cleared.seen,

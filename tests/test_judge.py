@@ -58,6 +58,12 @@ def test_a_declared_quantity_alone_never_clears_a_protocol_rule() -> None:
     assert found.message == "consistent as declared: 1.00 draws"
 
 
+def test_a_clearance_that_measured_nothing_is_none() -> None:
+    [found] = ask(lambda method: Cleared(message="nothing read", seen=(), limit="a file"))
+    assert (found.state, found.reason) == (State.UNDETERMINED, Reason.NOT_OBSERVED)
+    assert "nothing was measured" in found.message
+
+
 def test_an_observed_quantity_clears_and_says_what_it_would_have_seen() -> None:
     [found] = ask(lambda method: Cleared(message="1.00", seen=OBSERVED, limit="would see 1.05"))
     assert (found.state, found.level, found.limit) == (
