@@ -16,7 +16,6 @@ MOST_METHODS = 20
 MOST_RUNS = 200
 MOST_UNDECLARED = 100
 _SAID_ONCE = 3  # a reason that so many lines share stands below the table
-_LONGEST = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
