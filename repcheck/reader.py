@@ -11,9 +11,12 @@ import os
 import re
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from repcheck.confined import open_below
 
 SIZE_CAP = 64 * 2**20
 OUT = "{out}"
@@ -190,26 +193,20 @@ def _below(left: Left, path: str) -> tuple[Path, list[str]]:
 
 
 def _open_below(base: Path, parts: list[str], path: str) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        here = os.open(base, flags)
+        return open_below(base, parts)
     except OSError as error:
-        raise NoMetric(
-            f"{path} cannot be read: the run replaced or removed its own folder ({error.strerror})"
-        ) from None
-    try:
-        for part in parts[:-1]:
-            inner = os.open(part, flags, dir_fd=here)
-            os.close(here)
-            here = inner
-        # O_NONBLOCK: a named pipe in place of the file must not hang us.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        return os.open(parts[-1], flags, dir_fd=here)
-    except FileNotFoundError:
-        raise NoMetric(f"the run wrote no {path}") from None
-    except OSError as error:
+        if not _is_folder(base):
+            why = f"the run replaced or removed its own folder ({error.strerror})"
+            raise NoMetric(f"{path} cannot be read: {why}") from None
+        if isinstance(error, FileNotFoundError):
+            raise NoMetric(f"the run wrote no {path}") from None
         raise NoMetric(
             f"{path} cannot be read ({error.strerror}); links are not followed"
         ) from None
-    finally:
-        os.close(here)
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):
+        return stat.S_ISDIR(path.lstat().st_mode)
+    return False

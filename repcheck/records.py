@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from repcheck import confined
+
 MOST_PROCESSES = 512
 MOST_ENTRIES = 20_000
 MOST_EVENTS = 200_000
@@ -221,7 +223,7 @@ def as_serial(key: object) -> int | None:
 def read(folder: Path) -> Record:
     """Return what the processes of a run wrote into a folder; nothing at all is an empty record."""
     try:
-        here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        here = os.open(folder, confined.FOLDER)
     except OSError:
         return Record()
     try:
@@ -280,9 +282,7 @@ def _content(here: int, name: str, cap: int) -> tuple[memoryview, int]:
     """Return a file's first bytes, mapped, and its size; empty if it is no regular file."""
     nothing = memoryview(b"")
     try:
-        # A named pipe in place of the file must not hang us.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(name, flags, dir_fd=here)
+        descriptor = os.open(name, confined.FILE, dir_fd=here)
     except OSError:
         return nothing, 0
     try:

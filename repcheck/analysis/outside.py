@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 from repcheck.analysis.lineage import IN_MEMORY, path_of
 from repcheck.analysis.processes import Process
+from repcheck.confined import open_below
 from repcheck.observation import FileUse, SeedSet
 
 MOST_FILES = 5_000
@@ -64,8 +64,9 @@ def _placed(path: str, roots: dict[str, Path]) -> tuple[str, Path | None, list[s
 def _sha256(base: Path, parts: list[str], cap: int) -> tuple[str, int]:
     """Return the hash and size of a regular file, ("", 0) if it is none or too large."""
     made, size = sha256(), 0
-    descriptor = _open_below(base, parts)
-    if descriptor is None:
+    try:
+        descriptor = open_below(base, parts)
+    except OSError:
         return "", 0
     with os.fdopen(descriptor, "rb") as file:
         about = os.fstat(file.fileno())
@@ -75,23 +76,6 @@ def _sha256(base: Path, parts: list[str], cap: int) -> tuple[str, int]:
             made.update(part)
             size += len(part)
     return (made.hexdigest() if size <= cap else ""), size
-
-
-def _open_below(base: Path, parts: list[str]) -> int | None:
-    folder = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    with suppress(OSError):
-        here = os.open(base, folder)
-        try:
-            for part in parts[:-1]:
-                inner = os.open(part, folder, dir_fd=here)
-                os.close(here)
-                here = inner
-            # A named pipe in place of the file must not hang us.
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            return os.open(parts[-1], flags, dir_fd=here)
-        finally:
-            os.close(here)
-    return None
 
 
 def network_of(processes: tuple[Process, ...]) -> tuple[str, ...]:

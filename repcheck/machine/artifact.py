@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from repcheck import confined
 from repcheck.errors import RepcheckError, UsageError
 
 SIZE_CAP = 2**30
@@ -201,7 +202,7 @@ def _copy_file(source: str, target: str, mode: int) -> str:
     """Copy one file and return the hash of what was copied."""
     whole = hashlib.sha256()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    taken = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    taken = os.open(source, confined.FILE)
     try:
         given = os.open(target, flags, mode)
         try:

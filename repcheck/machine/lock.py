@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from repcheck import confined
 from repcheck.machine.processes import start_time
 
 LEASE_S = 300.0
@@ -94,7 +95,7 @@ def alive(path: Path) -> bool:
 
 def _read(path: Path) -> bytes:
     # A run could have put a named pipe there, which must not hang us.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(path, confined.FILE)
     try:
         return os.read(descriptor, _READ_CAP)
     finally:

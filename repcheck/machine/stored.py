@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from repcheck import confined
 from repcheck.observation import OBSERVATION_SCHEMA, Observation
 from repcheck.reader import LARGEST
 from repcheck.record import RECORD_SCHEMA, Record
@@ -27,7 +28,7 @@ _HALF = re.compile(rb"\\u[dD]")
 def content(path: Path, *, cap: int = SIZE_CAP) -> bytes | None:
     """Return a regular file's bytes, or None: absent, a link, something else, or too large."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, confined.FILE)
     except OSError:
         return None
     about = os.fstat(descriptor)
