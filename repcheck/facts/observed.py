@@ -172,10 +172,13 @@ class Observed(Fact):
             and run.method == method.id
             and (not dataset or run.dataset in {"", dataset})
         ]
+        if not mine and self.runs and not (method.train.command.known or method.eval.command.known):
+            raise Missing(Reason.NO_COMMAND, f"declare `{method.train.command.path}`")
         ended = [run for run in mine if run.status is Status.OK]
         seen = [run for run in ended if run.observation is not None and run.observation.seen]
         if not seen:
-            raise Missing(Reason.NOT_OBSERVED, _why(method.id, mine, ended))
+            why = "a claim on it: only what claims ask for is rerun" if self.runs and not mine else ""
+            raise Missing(Reason.NOT_OBSERVED, why or _why(method.id, mine, ended))
         return Sight(method=method.id, runs=tuple(seen))
 
 
