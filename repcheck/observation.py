@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-OBSERVATION_SCHEMA = 1
+OBSERVATION_SCHEMA = 2
 Scalar = float | int | str | bool | None
 
 
@@ -280,6 +280,76 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlopsSeen:
+    """What one call of a module cost, counted while the artifact ran.
+
+    `phase` is train (with what followed: backward, recomputation in it, optimizer step), eval or
+    teacher. All costs are FLOPs (two for each multiply-accumulate) of the whole call on `rows`
+    rows; `elementwise` is apart and never added. `coverage` is the share of the calls of matrix
+    operations that have a formula; `uncounted` names the others.
+    """
+
+    root: int
+    cls: str
+    phase: Literal["train", "eval", "teacher"]
+    rows: int
+    shape: tuple[int, ...] = ()
+    forward: float = 0.0
+    backward: float = 0.0
+    recompute: float = 0.0
+    optimizer: float = 0.0
+    elementwise: float = 0.0
+    coverage: float = 1.0
+    uncounted: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurgerySeen:
+    """A change that repcheck itself made in the running process, and how often it applied.
+
+    `kind` and `what` as asked for; `times` 0 means that it never applied: such an arm is invalid.
+    """
+
+    kind: str
+    what: str = ""
+    times: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpSeen:
+    """One operation of a forward pass, in call order.
+
+    `op` is the operation's plain name (conv2d, linear, relu, silu, batch_norm, add, cat, mul,
+    sigmoid, softmax, avg_pool2d, interpolate ...); `module` the dotted path of the innermost
+    module and `cls` its class ("" outside any). `inputs` are indices of the operations whose
+    outputs it took (-1: the model's input or a constant of it). `shape` is the output's without
+    the batch dimension; `params` counts the elements of parameters it used for the first time.
+    `parts` are numbers that tell variants apart (stride, kernel, groups, p, negative slope ...).
+    """
+
+    op: str
+    module: str = ""
+    cls: str = ""
+    inputs: tuple[int, ...] = ()
+    shape: tuple[int, ...] = ()
+    params: int = 0
+    parts: Mapping[str, Scalar | tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSeen:
+    """What one forward pass of a trained module did; `cut` says that operations are missing."""
+
+    root: int
+    cls: str
+    params: int
+    trainable: int
+    shape: tuple[int, ...] = ()
+    ops: tuple[OpSeen, ...] = ()
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Everything a probe saw of one run.
 
@@ -311,6 +381,9 @@ class Observation:
     initial_weights: str = ""
     final_weights: str = ""
     hashed: float = 1.0
+    flops: tuple[FlopsSeen, ...] = ()
+    networks: tuple[NetworkSeen, ...] = ()
+    surgery: tuple[SurgerySeen, ...] = ()
     probe_errors: tuple[str, ...] = ()
 
     def gap(self, *what: str) -> Gap | None:

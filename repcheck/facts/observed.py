@@ -177,7 +177,9 @@ class Observed(Fact):
         ended = [run for run in mine if run.status is Status.OK]
         seen = [run for run in ended if run.observation is not None and run.observation.seen]
         if not seen:
-            why = "a claim on it: only what claims ask for is rerun" if self.runs and not mine else ""
+            why = (
+                "a claim on it: only what claims ask for is rerun" if self.runs and not mine else ""
+            )
             raise Missing(Reason.NOT_OBSERVED, why or _why(method.id, mine, ended))
         return Sight(method=method.id, runs=tuple(seen))
 
