@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -20,7 +21,8 @@ Exit codes: 0 nothing flagged at or above --fail-on; 1 flagged or not reproduced
 4 the claims file is invalid; 5 a rerun failed; 70 internal error; 130 interrupted.
 """
 MOST_SEEDS, MOST_SECONDS = 10_000, 100_000_000
-BROKEN, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
+USAGE, BROKEN, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -46,6 +48,12 @@ class Guarded(click.Group):
             # As the shell shows a program whose reader went away: neither passed nor flagged.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             ctx.exit(BROKEN_PIPE)
+        except OSError as problem:
+            if problem.filename is not None or problem.errno not in _FULL:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            click.echo(f"standard output: cannot be written ({problem.strerror})", err=True)
+            ctx.exit(USAGE)
         except (click.ClickException, click.exceptions.Exit):
             raise
         except Exception as broken:
@@ -242,6 +250,55 @@ def rules(form: str) -> None:
     from repcheck.rules_page import listed
 
     click.echo(listed(form), nl=False)
+
+
+@main.command()
+@click.argument("entry", metavar="MODULE:FUNCTION")
+@click.option(
+    "--input-shape", required=True, metavar="SHAPE",
+    help="1,3,32,32 (the batch first); several as JSON: [[1,3,8,8],[1,10]] or {\"x\": [1,8]}",
+)  # fmt: skip
+@click.option("--kwargs", metavar="JSON", help='Arguments of the function: {"width": 8}')
+@click.option(
+    "--dtype", default="", metavar="NAME", help="float32, int64 ...  [default: found out]"
+)
+@click.option(
+    "--root", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
+    help="The folder that MODULE is imported from  [default: this one]",
+)  # fmt: skip
+@click.option(
+    "--python", type=click.Path(path_type=Path), metavar="PATH", help="The artifact's interpreter"
+)
+@click.option(
+    "--deploy", default="", metavar="MODULE:FUNCTION",
+    help="What builds the form for deployment, or takes the model and returns it",
+)  # fmt: skip
+@click.option(
+    "--optimizer", default="", metavar="MODULE:FUNCTION",
+    help="What takes the parameters and returns the optimizer, to count its step, too",
+)  # fmt: skip
+@click.option(
+    "--time-limit", "time_limit_s", type=float, default=120.0, show_default=True,
+    callback=_seconds, metavar="SECONDS",
+)  # fmt: skip
+@click.option(
+    "--memory", "memory_mb", type=click.IntRange(256), default=8192, show_default=True,
+    metavar="MIB",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+@click.option("-y", "--yes", is_flag=True, help="The artifact is trusted: run without asking.")
+def profile(entry: str, **given: Any) -> None:  # noqa: ANN401
+    """Count what a model costs: FLOPs of forward and training, parameters, memory, strides.
+
+    Builds MODULE:FUNCTION in a process of its own, in a copy of the artifact's folder.
+    """
+    from repcheck.profile_page import profiled
+
+    said, code = profiled(entry, **given)
+    click.echo(said, nl=False)
+    sys.exit(code)
 
 
 @main.command()

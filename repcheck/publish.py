@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,21 @@ def publish(
 def _say(reporter: Reporter, stored: dict[str, Any]) -> None:
     shown = reporter.text(stored, sys.stdout)
     # A pager that was closed early changes nothing: the files are written, the exit code stands.
-    with mended(Path("standard output")), suppress(BrokenPipeError):
+    with mended(Path("standard output")), suppress(BrokenPipeError), _nothing_left():
         coloured = sys.stdout is not None and wants_colour(sys.stdout)
         click.echo(shown, nl=False, color=coloured)
+
+
+@contextmanager
+def _nothing_left() -> Iterator[None]:
+    """Drop what a broken standard output keeps: flushing it at the end is exit code 120."""
+    try:
+        yield
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.stdout.flush()
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

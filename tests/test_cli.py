@@ -307,11 +307,12 @@ def test_the_default_folders_of_two_claims_files_beside_each_other_differ(tmp_pa
     assert kept == [tmp_path.name, f"{tmp_path.name}-other"]
 
 
-def test_a_reader_who_goes_away_changes_nothing(checked: Path) -> None:
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_who_goes_away_changes_nothing(checked: Path, buffered: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "repcheck", "report", "out"],
         cwd=checked,
-        env=environment(),
+        env=environment() | {"PYTHONUNBUFFERED": buffered},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
@@ -323,14 +324,17 @@ def test_a_reader_who_goes_away_changes_nothing(checked: Path) -> None:
     assert errors == "report: out/report.html\n"
 
 
-def test_a_full_standard_output_is_an_error_and_the_files_are_whole(checked: Path) -> None:
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_full_standard_output_is_an_error_and_the_files_are_whole(
+    checked: Path, buffered: str
+) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "repcheck", "report", "out"],
-            cwd=checked, env=environment(), stdout=full, stderr=subprocess.PIPE, check=False,
-            text=True,
+            cwd=checked, env=environment() | {"PYTHONUNBUFFERED": buffered}, stdout=full,
+            stderr=subprocess.PIPE, check=False, text=True,
         )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith("standard output: cannot be written (No space left on device)")
