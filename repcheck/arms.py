@@ -1,4 +1,10 @@
-"""An arm: a method as it is executed, and the commands that this makes."""
+"""An arm: a method as it is executed, and the commands that this makes.
+
+A declared arm is the method as the paper has it. An aligned arm gives it another method's budget; a
+counterfactual one adds, removes or swaps one factor. What changes is applied the strongest way that
+the command allows: a placeholder, a flag, a configuration key, a variable, a constant of the copied
+source, or surgery in the running process.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +13,97 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 from repcheck.claims.commands import FROM_DATASET, FROM_TRAIN, fill, placeholders, split
 from repcheck.claims.model import Claims, Dataset, Eval, Method, Train
 from repcheck.claims.stated import Section, Stated
+from repcheck.edits import Edit, apply_flags
 from repcheck.errors import Missing, Reason
 
 ArmKind = Literal["declared", "aligned", "counterfactual"]
+Change = Literal["", "add", "remove", "swap", "align", "eval-only", "data"]
+AUTO = "auto"
+"""A placeholder's value that is chosen so that FLOPs meet those of the other method."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What an aligned arm has to reach on an axis (samples, train_flops ...).
+
+    `unit` is the smallest change of the axis that the command accepts.
+    """
+
+    axis: str
+    value: float
+    unit: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """A method with what is changed of it: `set` gives factors other values (declared: none)."""
+    """A method with what is changed of it (declared: nothing).
+
+    `set` gives placeholders and overrides other values, `flags` are appended to the command,
+    `edits` change the run's own copy of the artifact and `surgery` the running process. `factors`
+    are the key paths that change, `change` the kind of change, `beside` the other method of the
+    comparison. `ours` says that repcheck made the arm and not the authors.
+    """
 
     id: str
     kind: ArmKind = "declared"
     method: str
     set: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    edits: tuple[Edit, ...] = ()
+    surgery: tuple[Mapping[str, Any], ...] = ()
+    factors: tuple[str, ...] = ()
+    change: Change = ""
+    beside: str = ""
+    target: Target | None = None
+    ours: bool = True
+    decides: str = ""
+
+    @property
+    def how(self) -> str:
+        """Return the weakest way in which something of it is applied; "" if nothing changes."""
+        ways = {
+            "probe": self.surgery,
+            "constant": [edit for edit in self.edits if edit.kind == "constant"],
+            "env": self.env,
+            "config": [edit for edit in self.edits if edit.kind == "config"],
+            "cli": self.flags,
+            "placeholder": self.set,
+        }
+        return next((name for name, used in ways.items() if used), "")
+
+    @property
+    def checker_made(self) -> bool:
+        """Return whether the authors' own interface does not reach what is changed."""
+        return self.how in {"probe", "constant"}
+
+    @property
+    def changes(self) -> str:
+        """Return in words what is changed: `epochs=30; probe: activation`."""
+        said = [f"{name}={value}" for name, value in self.set.items()]
+        said += [" ".join(self.flags)] if self.flags else []
+        said += [f"{name}={value}" for name, value in self.env.items()]
+        said += [f"{edit.file}:{edit.key}={edit.value}" for edit in self.edits]
+        said += [f"probe: {one.get('kind')}" for one in self.surgery]
+        return "; ".join(said)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoArm:
+    """An arm that would decide something and cannot be run, and what would make it possible."""
+
+    id: str
+    method: str
+    beside: str
+    factors: tuple[str, ...]
+    change: Change
+    reason: Reason
+    would_decide: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +155,9 @@ def commands(claims: Claims, arm: Arm, setting: Setting) -> Commands:
         argv = fill(_split(part), values.of)
         if index == 0:
             argv = _append_fragments(claims, arm, argv, values)
+        last = index == len(parts) - 1
+        if arm.flags and (last if arm.change == "eval-only" else index == 0):
+            argv = apply_flags(argv, arm.flags)
         argvs.append(argv)
         cwds.append(cwd)
     return Commands(argvs=tuple(argvs), cwds=tuple(cwds))

@@ -12,6 +12,7 @@ from repcheck.claims.stated import Number, Stated
 from repcheck.errors import Missing
 
 if TYPE_CHECKING:  # records of runs: linting has none
+    from repcheck.arms import Arm, NoArm
     from repcheck.runs import Runs
 
 
@@ -83,10 +84,16 @@ F = TypeVar("F", bound=Fact)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All that is known of one paper: its claims and its runs."""
+    """All that is known of one paper: its claims, its runs and the arms they are of.
+
+    `most_seeds` is how many fresh seeds an arm could have had, if verdicts were looked at earlier.
+    """
 
     claims: Claims
     runs: Runs = ()
+    arms: tuple[Arm, ...] = ()
+    no_arms: tuple[NoArm, ...] = ()
+    most_seeds: int | None = None
     _drawn: dict[type[Fact], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def get(self, kind: type[F]) -> F:

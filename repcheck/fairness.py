@@ -10,9 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from repcheck.claims.model import Claim, ClaimType
+from repcheck.effect import cause, remains
 from repcheck.fact import Level
-from repcheck.rule import RULES, Judgement, Part, Severity, State
+from repcheck.facts.effects import Effect
+from repcheck.rule import RULES, Judgement, Kind, Part, Severity, State
+from repcheck.stats.attribution import Attribution
 from repcheck.tricks import TRICKS
+
+EXPLAINED = 0.5
+"""From this guaranteed share of the claimed gain on, a factor explains it and not just a part."""
+_ANSWERED = {State.FLAGGED, State.CLEARED}
 
 # What must be cleared before a claim of a type may be called fair as far as checked.
 REQUIRED: dict[ClaimType, tuple[str, ...]] = {
@@ -92,17 +99,23 @@ def _keys(judgement: Judgement) -> list[tuple[str, ...]]:
     return [(judgement.subject_kind, judgement.subject_id)]
 
 
-def fairness(claim: Claim, judgements: Sequence[Judgement]) -> Fairness:
-    """Conclude from the judgements that bear on a claim."""
+def fairness(
+    claim: Claim, judgements: Sequence[Judgement], effects: Sequence[Effect] = ()
+) -> Fairness:
+    """Conclude from the judgements that bear on a claim, and from the arms put to it."""
     flagged = [j for j in judgements if j.state is State.FLAGGED]
     critical = [j for j in flagged if j.severity is Severity.CRITICAL and _measured(j)]
+    answered = {j.rule for j in judgements if j.part is Part.EFFECT and j.state in _ANSWERED}
     unequal = [
         j for j in flagged
         if j.part is Part.PROTOCOL and j.severity in {Severity.MAJOR, Severity.CRITICAL}
+        and not (j.kind is Kind.ASYMMETRY and j.rule in answered)
     ]  # fmt: skip
     open_rules = _required_open(claim, judgements)
     if critical:
         return _because("invalid", critical, open_rules)
+    if (explained := _explained(effects, flagged, open_rules)) is not None:
+        return explained
     if unequal:
         return _because("asymmetric", unequal, open_rules)
     lesser = [j for j in flagged if j.severity is not Severity.NOTE]
@@ -121,6 +134,37 @@ def fairness(claim: Claim, judgements: Sequence[Judgement]) -> Fairness:
         words=words,
         required_open=open_rules,
     )
+
+
+def _explained(
+    effects: Sequence[Effect], flagged: Sequence[Judgement], open_rules: tuple[str, ...]
+) -> Fairness | None:
+    """Return what the arms explain of the claimed gain, by the arm that explains the most of it."""
+    heard = [
+        (effect, effect.attribution)
+        for effect in effects
+        if not effect.contribution
+        and effect.attribution is not None
+        and effect.attribution.verdict in {"gone", "reduced"}
+    ]
+    if not heard:
+        return None
+    most, found = max(heard, key=lambda one: (_share(one[1]), len(one[0].arm.factors) < 2))
+    share = _share(found)
+    wholly = found.verdict == "gone" or share >= EXPLAINED
+    by = [j.rule for j in flagged if j.part is Part.EFFECT]
+    return Fairness(
+        verdict="explained" if wholly else "partly-explained",
+        by=tuple(dict.fromkeys(by)),
+        words=remains(most),
+        cause=cause(most),
+        explained_at_least=round(share, 4),
+        required_open=open_rules,
+    )
+
+
+def _share(found: Attribution) -> float:
+    return min(1.0, found.explained_at_least or 0.0)
 
 
 def _measured(judgement: Judgement) -> bool:

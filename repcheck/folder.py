@@ -11,19 +11,30 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from repcheck.arms import Arm, NoArm
 from repcheck.claims.load import parse
 from repcheck.claims.model import Claims
 from repcheck.claims.source import MAX_BYTES, decode, read_bytes
 from repcheck.errors import Reason, RepcheckError, UsageError
 from repcheck.executors.local import finished
-from repcheck.machine.stored import PLAN_CAP, content, planned_runs
+from repcheck.machine.stored import PLAN_CAP, content, planned
 from repcheck.needs import NotRun
 from repcheck.plan import History, LeftOut, Plan, artifact_root
-from repcheck.runs import Runs
+from repcheck.runs import Runs, RunSpec
 from repcheck.store import Store, mended
 
 _OURS = ("claims.yaml", "report.json", "report.html")
-_KEPT = {"file", "command", "plan", "salt", "fresh_seeds", "left_out", "not_run", "notes"}
+_KEPT = {
+    "file",
+    "command",
+    "plan",
+    "salt",
+    "fresh_seeds",
+    "most_seeds",
+    "left_out",
+    "not_run",
+    "notes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,7 @@ class Folder:
             "plan": Store.open(self.store).keep_plan(plan).name,
             "salt": plan.salt,
             "fresh_seeds": plan.fresh_seeds,
+            "most_seeds": plan.most_seeds,
             "left_out": [asdict(left) for left in plan.left_out],
             "not_run": [asdict(gap) for gap in plan.not_run],
             "notes": plan.notes,
@@ -121,16 +133,24 @@ class Folder:
             UsageError: if the plan is gone or torn.
         """
         about = self._about() or {}
-        runs = planned_runs(self.store / "plan" / Path(str(about.get("plan"))).name)
-        if runs is None:
+        path = self.store / "plan" / Path(str(about.get("plan"))).name
+        runs, arms, no_arms = (
+            planned(path, "run", RunSpec),
+            planned(path, "arm", Arm),
+            planned(path, "no_arm", NoArm),
+        )
+        if runs is None or arms is None or no_arms is None:
             raise UsageError(f"{self.root}: its plan is gone; make it again with `repcheck check`")
         try:
             return Plan(
                 runs=runs,
+                arms=arms,
+                no_arms=no_arms,
                 left_out=tuple(LeftOut(**_reasoned(left)) for left in about["left_out"]),
                 not_run=tuple(NotRun(**_reasoned(gap)) for gap in about["not_run"]),
                 notes=tuple(about["notes"]),
                 fresh_seeds=tuple(about["fresh_seeds"]),
+                most_seeds=int(about["most_seeds"]),
                 salt=str(about["salt"]),
             )
         except (KeyError, TypeError, ValueError):
@@ -150,6 +170,10 @@ class Folder:
     def command(self) -> str:
         """Return the command that made the runs."""
         return str((self._about() or {}).get("command", ""))
+
+    def stored(self, plan: Plan) -> Runs:
+        """Return the stored results of a plan, without making a store."""
+        return self.runs(plan) if (self.store / "store.json").exists() else ()
 
     def runs(self, plan: Plan) -> Runs:
         """Return the stored result of every run of a plan that has one."""

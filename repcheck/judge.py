@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from repcheck.claims.comparison import Comparison
+from repcheck.claims.comparison import Comparison, comparisons
 from repcheck.claims.model import Claim, Claims, Dataset, Method, Result
+from repcheck.effect import answers
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence, Level, Quantity
+from repcheck.facts.effects import Effects
 from repcheck.facts.observed import Doubts
 from repcheck.rule import (
     SUBJECTS,
@@ -36,11 +39,46 @@ def judge(
     evidence: Evidence, rules: Iterable[Rule], options: Options | None = None
 ) -> list[Judgement]:
     """Ask every rule about each of its subjects; `options` changes thresholds by rule code."""
-    chosen = options or {}
-    return [
+    chosen, asked = options or {}, list(rules)
+    facts = [
         judgement
-        for rule in rules
+        for rule in asked
         for judgement in _ask(rule, evidence, chosen.get(rule.code, _NO_OPTIONS))
+    ]
+    return _weighed([*facts, *_effect_parts(asked, facts, evidence)])
+
+
+def _effect_parts(
+    rules: Sequence[Rule], facts: Sequence[Judgement], evidence: Evidence
+) -> Iterator[Judgement]:
+    """Yield what the arms showed of the factors of the rules, claim by claim."""
+    if not evidence.runs or not (evidence.arms or evidence.no_arms):
+        return
+    flagged = {(one.rule, one.subject_id) for one in facts if one.state is State.FLAGGED}
+    effects = evidence.get(Effects)
+    for comparison in comparisons(evidence.claims):
+        for rule, claim, outcome in answers(rules, comparison, effects, flagged):
+            made = _judgement(replace(rule, part=Part.EFFECT), comparison, outcome)
+            yield replace(made, claims=(claim,))
+
+
+def _weighed(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """Lower what the paper says of itself by one level where the claim survives without it."""
+    harmless = {
+        (one.rule, one.subject_id, claim)
+        for one in judgements
+        if one.part is Part.EFFECT and one.state is State.CLEARED
+        for claim in one.claims
+    }
+    return [
+        replace(one, severity=one.severity.raised(-1))
+        if one.severity is not None
+        and one.part is Part.PROTOCOL
+        and one.disclosed
+        and one.claims
+        and all((one.rule, one.subject_id, claim) in harmless for claim in one.claims)
+        else one
+        for one in judgements
     ]
 
 
@@ -94,7 +132,7 @@ def settle(rule: Rule, flagged: Flagged, level: Level | None) -> Severity:
     """Return a finding's severity: the base, one up for a mismatch with an explicit statement.
 
     Static evidence alone stays at `minor`. Disclosure lowers a finding only once an arm has shown
-    that the claim survives without the factor, so it changes nothing here.
+    that the claim survives without the factor (`_weighed`), so it changes nothing here.
     """
     severity = flagged.severity or rule.severity
     if flagged.severity is None and flagged.kind is Kind.MISMATCH:
@@ -173,6 +211,7 @@ def _judgement(
         kind=outcome.kind,
         severity=settle(rule, outcome, level),
         fix=outcome.fix or rule.section("How to fix").replace("\n", " "),
+        disclosed=outcome.disclosed,
         **common,
     )
 

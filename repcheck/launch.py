@@ -6,15 +6,17 @@ Nothing of the artifact changes: its own command runs, with one folder more on `
 from __future__ import annotations
 
 import compileall
+import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from repcheck.errors import UsageError
 from repcheck.machine import stored
@@ -27,6 +29,8 @@ FRONT = INSIDE / "path"
 WITHIN = INSIDE / "probe"
 OBSERVED = "observed.json"
 PLANTED = "repcheck_probe.pth"
+VARIABLE = "REPCHECK_PROBE_OUT"
+SURGERY = "REPCHECK_SURGERY"
 BUDGET = 0.01
 NOBODY = (
     "no Python process with a probe was seen: there was none, or it was started with -I, -E or -S"
@@ -55,13 +59,18 @@ _PARTS = {
 }
 
 
-def variables(record: Path, stated: Mapping[str, str]) -> dict[str, str]:
+def variables(
+    record: Path, stated: Mapping[str, str], surgery: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, str]:
     """Return the variables that put a probe into every Python of a run.
 
     `record` is the folder it writes to; `stated` are the claims file's own variables, whose
-    `PYTHONPATH` stands after the probe's folder.
+    `PYTHONPATH` stands after the probe's folder; `surgery` is what the probe has to change in the
+    running process.
     """
-    found = {"REPCHECK_PROBE_OUT": str(record), "REPCHECK_PROBE_BUDGET": str(BUDGET)}
+    found = {VARIABLE: str(record), "REPCHECK_PROBE_BUDGET": str(BUDGET)}
+    if surgery:
+        found[SURGERY] = json.dumps([dict(one) for one in surgery])
     if os.pathsep not in str(FRONT):  # such a folder cannot stand in a PYTHONPATH
         # An empty entry would be the working folder, which an unset PYTHONPATH does not add.
         entries = [str(FRONT), *filter(None, [stated.get("PYTHONPATH")])]

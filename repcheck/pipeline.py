@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,13 +20,17 @@ from repcheck.errors import UsageError
 from repcheck.executor import Options, find
 from repcheck.exits import OK, RUN_FAILED, USAGE, code_of
 from repcheck.fact import Evidence
+from repcheck.facts.effects import Effects
 from repcheck.folder import Folder
 from repcheck.judge import judge
-from repcheck.plan import Plan, PlanOptions, make_plan
+from repcheck.plan import Plan, PlanOptions
+from repcheck.plan_table import told
 from repcheck.progress import shown
 from repcheck.publish import Wanted, publish
 from repcheck.report import Circumstances, Found, build
-from repcheck.runs import Runs
+from repcheck.rounds import Course
+from repcheck.runs import Run, Runs
+from repcheck.sizes import Sizes
 from repcheck.store import Store
 from repcheck.surroundings import (
     command_line,
@@ -65,17 +71,28 @@ class Request:
 
 
 def planned(request: Request) -> Plan:
-    """Load and plan; nothing is executed and nothing is written."""
-    return _plan(load(request.file), request)
+    """Load and plan; nothing is executed and nothing is written.
+
+    What earlier runs showed is taken into account, as far as all runs of a round are stored.
+    """
+    claims = load(request.file)
+    course, folder = _course(claims, request), request.folder
+    plan, runs = course.first(), dict[str, Run]()
+    while (runs := runs | _by_key(folder.stored(plan))).keys() >= _keys(plan):
+        more = course.after(plan, _in_order(plan, runs))
+        if more is None:
+            break
+        plan = more
+    return course.foreseen(plan) if not plan.arms else plan
 
 
 def rerun(request: Request) -> int:
     """Load, plan and execute; judging is left to `report_again`."""
     claims = load(request.file)
-    plan = _plan(claims, request)
-    if not _allowed(claims, plan, request):
+    course = _course(claims, request)
+    if not _allowed(claims, course, request):
         return USAGE
-    runs = _execute(claims, plan, request)
+    _, runs = _execute(claims, course, request)
     if not request.quiet:
         click.echo(f"judge them with: repcheck report {request.folder.root}", err=True)
     return OK if all(run.status == "ok" for run in runs) else RUN_FAILED
@@ -86,10 +103,10 @@ def check(request: Request) -> int:
     claims = load(request.file)
     wanted = [Wanted.read(one) for one in request.formats]
     thresholds = load_thresholds(request.thresholds)
-    plan = _plan(claims, request)
-    if not _allowed(claims, plan, request):
+    course = _course(claims, request)
+    if not _allowed(claims, course, request):
         return USAGE
-    runs = _execute(claims, plan, request)
+    plan, runs = _execute(claims, course, request)
     report = _judged(claims, plan, runs, thresholds, command_line())
     publish(report, request.folder, wanted, quiet=request.quiet)
     return code_of(report, fail_on=request.fail_on, strict=request.strict)
@@ -115,45 +132,76 @@ def report_again(
     return code_of(report, fail_on=fail_on, strict=strict)
 
 
-def _plan(claims: Claims, request: Request) -> Plan:
+def _course(claims: Claims, request: Request) -> Course:
     folder = request.folder
-    return make_plan(
-        claims,
-        PlanOptions(
-            exclude=folder.inside(claims),
-            salt=request.seed_salt,
-            seeds_per_arm=request.seeds_per_arm,
-            time_limit_s=request.time_limit,
-            jobs=request.jobs or local_jobs(),
-            history=folder.history(),
-        ),
+    options = PlanOptions(
+        exclude=folder.inside(claims),
+        salt=request.seed_salt,
+        seeds_per_arm=request.seeds_per_arm,
+        time_limit_s=request.time_limit,
+        jobs=request.jobs or local_jobs(),
+        history=folder.history(),
     )
+    return Course(claims=claims, options=options, size=Sizes(claims, request.python))
 
 
-def _allowed(claims: Claims, plan: Plan, request: Request) -> bool:
+def _allowed(claims: Claims, course: Course, request: Request) -> bool:
     """Return whether the runs may be made: where they are kept, whose code it is, and a word."""
     request.folder.must_be_usable(claims)
+    plan = course.foreseen(course.first())
     if plan.runs and (request.foreign or claims.trust.get("own") == "foreign"):
         raise UsageError(NO_SANDBOX)
     return agreed(plan, request)
 
 
-def _execute(claims: Claims, plan: Plan, request: Request) -> Runs:
+def _execute(claims: Claims, course: Course, request: Request) -> tuple[Plan, Runs]:
+    """Make the rounds of a check, one after the other; return the whole plan and its runs."""
     store = Store.open(request.folder.store)
-    request.folder.keep(claims, plan, command_line())
     modules(executors)
     options = Options(
-        jobs=plan.jobs,
+        jobs=course.options.jobs,
         python=request.python,
         rerun=request.rerun or "none",
         probe=not request.no_probe,
     )
     unseen = request.quiet or request.no_progress or sys.stderr is None
-    with shown(len(plan.runs), quiet=unseen) as progress:
-        runs = find("local")(plan, store, options, progress)
-    if options.probe and not request.quiet and (told := without_probe(runs)):
-        click.echo(told, err=True)
-    return runs
+    began, made = time.monotonic(), dict[str, Run]()
+    plan: Plan | None = course.first()
+    kept = course.first()
+    while plan is not None:
+        kept = plan
+        request.folder.keep(claims, plan, command_line())
+        part = _part(plan, made, began)
+        if made and part.runs and not unseen:
+            click.echo(told(plan, part), err=True)
+        with shown(len(part.runs), quiet=unseen) as progress:
+            made |= _by_key(find("local")(part, store, options, progress))
+        plan = course.after(plan, _in_order(plan, made)) if made.keys() >= _keys(plan) else None
+    runs = _in_order(kept, made)
+    if options.probe and not request.quiet and (said := without_probe(runs)):
+        click.echo(said, err=True)
+    return kept, runs
+
+
+def _part(plan: Plan, made: Mapping[str, Run], began: float) -> Plan:
+    """Return the runs of a plan that are not made yet, with the minutes that are left for them."""
+    left = plan.max_minutes
+    if left is not None:
+        left = max(0.0, left - (time.monotonic() - began) / 60)
+    todo = tuple(run for run in plan.runs if run.key not in made)
+    return replace(plan, runs=todo, max_minutes=left)
+
+
+def _by_key(runs: Runs) -> dict[str, Run]:
+    return {run.key: run for run in runs}
+
+
+def _keys(plan: Plan) -> set[str]:
+    return {run.key for run in plan.runs}
+
+
+def _in_order(plan: Plan, made: Mapping[str, Run]) -> Runs:
+    return tuple(made[run.key] for run in plan.runs if run.key in made)
 
 
 def _judged(
@@ -161,7 +209,9 @@ def _judged(
 ) -> dict[str, Any]:
     from repcheck.verdict import conclude  # brings numpy and scipy, which planning can do without
 
-    evidence = Evidence(claims=claims, runs=runs)
+    evidence = Evidence(
+        claims=claims, runs=runs, arms=plan.arms, no_arms=plan.no_arms, most_seeds=plan.most_seeds
+    )
     known = rules.load()
     judgements = judge(evidence, known.values(), thresholds)
     conclusion = conclude(evidence, judgements)
@@ -172,6 +222,7 @@ def _judged(
         rules=known,
         judgements=judgements,
         conclusion=conclusion,
+        effects=evidence.get(Effects).effects,
     )
     return build(
         found,

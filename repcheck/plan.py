@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from repcheck.arms import Setting, commands, declared_arm, fill_text, takes
+from repcheck.arms import Arm, NoArm, Setting, commands, declared_arm, fill_text, takes
 from repcheck.claims.commands import FROM_DATASET
 from repcheck.claims.model import Claims, Dataset, Method
 from repcheck.errors import Missing, Reason
@@ -43,6 +43,7 @@ class History:
 class PlanOptions:
     """What a person asks of a plan beyond the claims file; None leaves it to the file.
 
+    `look` is how many of `seeds_per_arm` fresh seeds are run before the verdicts are looked at;
     `root` is the artifact's folder (default: `artifact.root` beside the claims file), `exclude`
     are folders below it that are not part of it (the output folder).
     """
@@ -51,6 +52,7 @@ class PlanOptions:
     exclude: tuple[Path, ...] = ()
     salt: str = ""
     seeds_per_arm: int | None = None
+    look: int | None = None
     time_limit_s: float | None = None
     jobs: int = 1
     device: str = "cpu"
@@ -73,15 +75,20 @@ class LeftOut:
 class Plan:
     """All that is to be run, in the order of work.
 
-    `costs` holds median seconds by arm and dataset, only where they were measured before; `done`
-    the keys that already have a result.
+    `arms` are those beside the declared ones, in the order in which they are worth running;
+    `no_arms` those that cannot be made. `most_seeds` is how many fresh seeds an arm may come to
+    have. `costs` holds median seconds by arm and dataset, only where they were measured before;
+    `done` the keys that already have a result.
     """
 
     runs: tuple[RunSpec, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     not_run: tuple[NotRun, ...] = ()
+    arms: tuple[Arm, ...] = ()
+    no_arms: tuple[NoArm, ...] = ()
     notes: tuple[str, ...] = ()
     fresh_seeds: tuple[int, ...] = ()
+    most_seeds: int = SEEDS_PER_ARM
     salt: str = ""
     jobs: int = 1
     max_minutes: float | None = None
@@ -98,8 +105,12 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def cost(self, run: RunSpec) -> float | None:
-        """Return the seconds that a run is expected to take, or None before the first."""
-        return self.costs.get((run.arm, run.dataset))
+        """Return the seconds that a run is expected to take, or None before the first.
+
+        An arm that never ran costs what its method as declared does.
+        """
+        own = self.costs.get((run.arm, run.dataset))
+        return self.costs.get((run.method, run.dataset)) if own is None else own
 
     @property
     def estimate_s(self) -> float | None:
@@ -118,8 +129,13 @@ class Plan:
             "salt": self.salt,
             "artifact": self.tree.digest if self.tree else None,
             "estimate_s": self.estimate_s,
+            "most_seeds": self.most_seeds,
             "notes": list(self.notes),
         }
+        for arm in self.arms:
+            yield {"arm": asdict(arm)}
+        for none in self.no_arms:
+            yield {"no_arm": asdict(none)}
         for run in self.runs:
             yield {"run": asdict(run), "cost_s": self.cost(run), "done": run.key in self.done}
         for left in self.left_out:
@@ -139,8 +155,8 @@ def make_plan(claims: Claims, options: PlanOptions = PlanOptions()) -> Plan:
         RepcheckError: if the artifact's tree cannot be read or copied.
     """
     wanted, not_run = needs(claims)
-    count = options.seeds_per_arm or claims.budget.seeds_per_arm.get(SEEDS_PER_ARM)
-    drawn = fresh(claims, count, salt=options.salt)
+    most = seeds_per_arm(claims, options)
+    drawn = fresh(claims, options.look or most, salt=options.salt)
     tree = _tree(claims, options) if wanted else None
     maker = _Maker(claims, options, tree)
     notes: list[str] = _tree_notes(tree)
@@ -163,6 +179,7 @@ def make_plan(claims: Claims, options: PlanOptions = PlanOptions()) -> Plan:
         not_run=(*not_run, *refused),
         notes=tuple(dict.fromkeys(notes)),
         fresh_seeds=drawn if runs else (),
+        most_seeds=most,
         salt=options.salt,
         jobs=options.jobs,
         max_minutes=claims.budget.max_minutes.content,
@@ -170,7 +187,27 @@ def make_plan(claims: Claims, options: PlanOptions = PlanOptions()) -> Plan:
         costs=options.history.costs,
         done=options.history.done & {run.key for run in runs},
     )
-    return _within_budget(plan, claims)
+    return within_budget(plan, claims)
+
+
+def seeds_per_arm(claims: Claims, options: PlanOptions) -> int:
+    """Return how many fresh seeds an arm may take at the most."""
+    return options.seeds_per_arm or claims.budget.seeds_per_arm.get(SEEDS_PER_ARM)
+
+
+def arm_runs(
+    claims: Claims, options: PlanOptions, plan: Plan, arm: Arm, need: Need
+) -> list[RunSpec]:
+    """Return the runs of an arm beside the declared ones: the plan's fresh seeds, once each.
+
+    Raises:
+        Missing: if a placeholder has no value, or the command cannot be split.
+    """
+    maker = _Maker(claims, options, plan.tree, arm)
+    seeds = plan.fresh_seeds
+    if not takes(claims, claims.methods[arm.method], "seed"):
+        seeds = seeds[:1]
+    return [maker.spec(need, seed, SeedKind.FRESH) for seed in seeds]
 
 
 def artifact_root(claims: Claims) -> Path:
@@ -197,6 +234,7 @@ class _Maker:
     claims: Claims
     options: PlanOptions
     tree: Tree | None
+    arm: Arm | None = None
 
     def column(self, need: Need, drawn: tuple[int, ...], notes: list[str]) -> list[RunSpec]:
         """Return the runs of one arm on one dataset: fresh and declared seeds in turn."""
@@ -225,7 +263,7 @@ class _Maker:
 
     def spec(self, need: Need, seed: int, kind: SeedKind, *, replicate: int = 0) -> RunSpec:
         """Return one run."""
-        claims, arm = self.claims, declared_arm(need.method)
+        claims, arm = self.claims, self.arm or declared_arm(need.method)
         method = claims.methods[need.method]
         dataset = claims.datasets.get(need.dataset, Dataset(id=need.dataset))
         setting = Setting(dataset=dataset, seed=seed, device=self.options.device)
@@ -242,7 +280,9 @@ class _Maker:
             replicate=replicate,
             commands=made.argvs,
             cwds=made.cwds,
-            env=dict(claims.artifact.env.vars.get({})),
+            env={**claims.artifact.env.vars.get({}), **arm.env},
+            edits=arm.edits,
+            surgery=arm.surgery,
             readers={name: fill_text(claims, arm, setting, text) for name, text in texts.items()},
             scales=scales,
             optional=optional,
@@ -287,6 +327,8 @@ def run_key(spec: RunSpec, data: Mapping[str, str]) -> str:
         "arm": [spec.arm, spec.arm_kind],
         "replicate": spec.replicate,
     }
+    if spec.edits or spec.surgery:
+        content["changed"] = [[asdict(edit) for edit in spec.edits], list(spec.surgery)]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
 
@@ -301,11 +343,12 @@ def _interleave(columns: list[list[RunSpec]]) -> tuple[RunSpec, ...]:
     return tuple(_in_turn(*columns))
 
 
-def _within_budget(plan: Plan, claims: Claims) -> Plan:
+def within_budget(plan: Plan, claims: Claims) -> Plan:
+    """Return the plan without the runs, from its end, that the claims file's budget leaves out."""
     trainings = claims.budget.max_trainings.content
     minutes = claims.budget.max_minutes.content
     kept: list[RunSpec] = []
-    left: list[LeftOut] = []
+    left: list[LeftOut] = [*plan.left_out]
     spent = 0.0
     for run in plan.runs:
         cost = 0.0 if run.key in plan.done else plan.cost(run) or 0.0

@@ -32,10 +32,43 @@ def _table(plan: Plan) -> list[str]:
         ]
         lines.append("")
     lines += _sums(plan)
+    lines += _arms(plan)
     remarks = [f"left out: {left.run}: {left.detail} ({left.reason})" for left in plan.left_out]
     remarks += [f"not run: {gap.claim}: {gap.would_decide} ({gap.reason})" for gap in plan.not_run]
+    remarks += [f"no arm: {none.id}: {none.would_decide} ({none.reason})" for none in plan.no_arms]
     remarks += [f"note: {note}" for note in plan.notes]
     return lines + [line(remark) for remark in remarks]
+
+
+def _arms(plan: Plan) -> list[str]:
+    """Return a line for each arm beside the declared ones: what changes, its cost, what for."""
+    if not plan.arms:
+        return []
+    rows: list[Cells] = [("arm", "changes", "runs", "cost", "decides")]
+    for arm in plan.arms:
+        runs = [run for run in plan.runs if run.arm == arm.id]
+        known = [plan.cost(run) for run in runs]
+        costs = [cost for cost in known if cost is not None]
+        told = print_duration(sum(costs)) if runs and len(costs) == len(runs) else "unknown"
+        changes = f"{arm.changes} ({arm.how})"
+        rows.append((line(arm.id), line(changes), str(len(runs)), told, line(arm.decides)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    shown = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    after = "the arms follow the runs as declared, if these establish a gain; some may be left out"
+    return ["", *shown, line(f"{after} and others added by what they show")]
+
+
+def told(plan: Plan, part: Plan) -> str:
+    """Return what the next round of a check is about, in a line."""
+    arms = [arm for arm in plan.arms if any(run.arm == arm.id for run in part.runs)]
+    n = len(part.runs)
+    if not arms:
+        return line(f"not decided yet: {n} more runs, up to {len(plan.fresh_seeds)} seeds per arm")
+    named = "; ".join(f"{arm.id} ({arm.changes}): {arm.decides}" for arm in arms[:4])
+    return line(f"{n} runs of {len(arms)} {'arm' if len(arms) == 1 else 'arms'}: {named}")
 
 
 def _row(plan: Plan, run: RunSpec) -> Cells:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from repcheck.claims.model import Claim, Claims, Method, Result
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence
+from repcheck.facts.gains import row_of, rows_of
 from repcheck.facts.reruns import Reruns, SeedScores
 from repcheck.runs import SeedKind
 from repcheck.stats.criteria import DEFAULT, Criteria
@@ -64,17 +65,11 @@ class Question:
 
     def rows(self, method: Method) -> list[Result]:
         """Return the reported rows of a method on this dataset and metric."""
-        cell = (method.id, self.metric, self.dataset)
-        return [
-            row
-            for row in self.claims.results
-            if (row.method.get(""), row.metric.get(""), row.dataset.get(self.dataset)) == cell
-        ]
+        return rows_of(self.claims, method, self.dataset, self.metric)
 
     def row(self, method: Method) -> Result | None:
         """Return the reported row of a method, where there is exactly one."""
-        rows = [row for row in self.rows(method) if row.at.undeclared]
-        return rows[0] if len(rows) == 1 else None
+        return row_of(self.claims, method, self.dataset, self.metric)
 
 
 def has_command(method: Method) -> bool:

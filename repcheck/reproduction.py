@@ -11,13 +11,18 @@ from repcheck.claims.model import Claim, Claims, Method, Result
 from repcheck.claims.stated import Stated
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence
+from repcheck.facts.gains import last_digit, stated_gain
 from repcheck.question import Question, unruled
+from repcheck.runs import SeedKind
 from repcheck.stats.compare import Summary, collapse_caveat, differences
+from repcheck.stats.criteria import DEFAULT, Criteria
 from repcheck.stats.decide import decide_direction, decide_gain, decide_threshold, decide_value
 from repcheck.stats.decision import Decision, GainClaim, Sample, ThresholdClaim, ValueClaim
-from repcheck.units import decimals
+from repcheck.stats.sequential import criteria_at, design_for
 
 NOT_RUN = "not-run"
+ONE_LOOK = 5
+"""Up to so many seeds per arm the verdicts are looked at once; fewer leave chosen seeds open."""
 # What a seed can pin in two different networks at once; their initial weights it cannot.
 SHARED = frozenset({"split", "order"})
 AS_SUPPLIED = "not-reproducible-as-supplied"
@@ -49,11 +54,6 @@ class Reproduction:
     rule: str = ""
     caveats: tuple[str, ...] = ()
     reason: Reason | None = None
-
-
-def _last_digit(text: str) -> float:
-    """Return one unit of the last printed digit."""
-    return float(f"1e-{decimals(text)}")
 
 
 def reproduce(claims: Claims, claim: Claim, evidence: Evidence) -> tuple[Reproduction, ...]:
@@ -90,7 +90,20 @@ def _question(claims: Claims, claim: Claim, evidence: Evidence) -> Question:
         dataset=only[0] if len(only) == 1 else dataset_of(claims, claim, method),
         metric=claim.metric.value,
         evidence=evidence,
+        criteria=_criteria(evidence),
     )
+
+
+def _criteria(evidence: Evidence) -> Criteria:
+    """Return the criteria of this look: where more seeds could have followed, each bound is wider.
+
+    Up to `ONE_LOOK` seeds per arm there is one look and nothing to pay for.
+    """
+    most = evidence.most_seeds
+    if most is None or most <= ONE_LOOK:
+        return DEFAULT
+    drawn = {r.seed for r in evidence.runs if r.seed_kind is SeedKind.FRESH}
+    return criteria_at(design_for(most), len(drawn))
 
 
 def _each_baseline(
@@ -137,7 +150,9 @@ def _gain(question: Question, baseline: Method) -> Reproduction:
     claim = question.claim
     ours = question.sample(question.method)
     theirs, caveats = _baseline_sample(question, baseline)
-    claimed, unit, said = _claimed_gain(question, baseline, theirs)
+    rerun = theirs.finished.mean if theirs.finished is not None else None
+    stated = stated_gain(question.claims, claim, baseline, question.dataset, rerun)
+    claimed, unit, said = stated.value, stated.unit, stated.said
     if claimed <= 0:
         raise Inapplicable(f"`{claim.improvement.path}` is {claim.improvement}: no gain is claimed")
     tolerance = claim.tolerance.value if claim.tolerance.known else None
@@ -164,25 +179,6 @@ def _difference(ours: Sample, theirs: Sample) -> float | None:
     if ours.finished is None or theirs.finished is None:
         return None
     return ours.finished.mean - theirs.finished.mean
-
-
-def _claimed_gain(
-    question: Question, baseline: Method, theirs: Sample
-) -> tuple[float, float, tuple[str, ...]]:
-    """Return the claimed gain in metric units, one unit of its last digit, and what was assumed."""
-    stated = question.claim.improvement
-    unit = _last_digit(stated.text)
-    if not question.claim.relative:
-        return stated.value, unit, ()
-    row = question.row(baseline)
-    if row is not None and row.centre.known:
-        reference, source = abs(row.centre.value), "reported"
-    elif theirs.finished is not None:
-        reference, source = abs(theirs.finished.mean), "rerun"
-    else:
-        raise Missing(Reason.UNDECLARED_KEY, f"declare a result of `{baseline.id}`")
-    said = f"{stated.text} is taken of the baseline's {source} value {reference:.4g}"
-    return stated.value / 100 * reference, unit / 100 * reference, (said,)
 
 
 def _baseline_sample(question: Question, baseline: Method) -> tuple[Sample, tuple[str, ...]]:
@@ -234,7 +230,7 @@ def _value(question: Question) -> Reproduction:
     reported, said = _reported(question)
     sign = question.sign
     asked = ValueClaim(
-        reported=replace(reported, mean=sign * reported.mean), unit=_last_digit(claim.value.text)
+        reported=replace(reported, mean=sign * reported.mean), unit=last_digit(claim.value.text)
     )
     decision = decide_value(sample, asked, question.criteria)
     margin = next((leaf.value for leaf in (claim.margin, claim.tolerance) if leaf.known), None)
@@ -276,7 +272,7 @@ def _threshold(question: Question, stated: Stated[float]) -> Reproduction:
     decision = decide_threshold(
         replace(sample, finished=raw),
         ThresholdClaim(
-            unit=_last_digit(stated.text),
+            unit=last_digit(stated.text),
             at_least=stated.value if least else None,
             at_most=None if least else stated.value,
         ),
@@ -295,7 +291,7 @@ def _direction(question: Question, baseline: Method) -> Reproduction:
     ours = question.sample(question.method)
     theirs, caveats = _baseline_sample(question, baseline)
     decision = decide_direction(
-        ours, theirs, unit=_last_digit(question.claim.value.text), criteria=question.criteria
+        ours, theirs, unit=last_digit(question.claim.value.text), criteria=question.criteria
     )
     return replace(
         _from_decision(decision, question, caveats + question.cut_short(question.method, baseline)),

@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar, get_type_hints
 
@@ -161,6 +161,7 @@ class Rule:
     needs: Mapping[str, type[Fact]]
     options: Mapping[str, Any]
     check: Check
+    factors: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -200,6 +201,7 @@ class Judgement:
     would_decide: str = ""
     fix: str = ""
     limit: str = ""
+    disclosed: bool = False
     claims: tuple[str, ...] = field(default=())
 
     @property
@@ -217,14 +219,17 @@ def rule(
     *,
     part: Part = Part.PROTOCOL,
     worst: Severity = Severity.MAJOR,
+    factors: tuple[str, ...] = (),
 ) -> Callable[[C], C]:
     """Register a check under a code; its signature says what it needs.
 
     `severity` is the base, `worst` the cap that a mismatch with an explicit statement can reach.
+    `factors` are the key paths whose arms answer for the rule's effect (of a Comparison alone).
     """
 
     def register(check: C) -> C:
-        made = _describe(code, check, severity, max(severity, worst, key=lambda s: s.rank), part)
+        cap = max(severity, worst, key=lambda s: s.rank)
+        made = replace(_describe(code, check, severity, cap, part), factors=factors)
         if code in RULES and RULES[code].check.__module__ != check.__module__:
             raise ValueError(f"{code}: both {RULES[code].name} and {made.name}")
         RULES[code] = made

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from repcheck.edits import Edit
 
 if TYPE_CHECKING:
     from repcheck.observation import Observation
@@ -45,8 +47,9 @@ class RunSpec:
     `replicate` is 0 for the first run of a seed; a repeat of it shows whether it can be repeated,
     and is never one value more.
     `commands` are argument lists run one after the other in the same output folder, with `{out}`
-    left literal; `readers` map each metric to its `from:` text. `key` is the hash of all that
-    determines the result.
+    left literal; `readers` map each metric to its `from:` text. `edits` change the run's own copy
+    of the artifact before it starts, `surgery` the running process; both are empty for an arm as
+    declared. `key` is the hash of all that determines the result.
     """
 
     key: str
@@ -63,6 +66,8 @@ class RunSpec:
     readers: Mapping[str, str] = field(default_factory=dict)
     scales: Mapping[str, float] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    surgery: tuple[Mapping[str, Any], ...] = ()
     artifact: str = ""
     time_limit_s: float = 3600.0
 

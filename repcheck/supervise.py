@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from repcheck import discover, launch
+from repcheck import discover, edits, launch
 from repcheck import readers as reader_folder
 from repcheck.errors import RepcheckError
 from repcheck.machine import lock, processes
@@ -85,7 +85,7 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
         if around.probe:
             (folder / PROBE).mkdir()
             put = (folder / PROBE).stat().st_ino
-            visible |= launch.variables(folder / PROBE, spec.env)
+            visible |= launch.variables(folder / PROBE, spec.env, spec.surgery)
         made = folder.stat().st_ino
         # The logs stay open to the end: what a run puts in their place is never followed.
         with (folder / "stdout.log").open("w+b") as out, (folder / "stderr.log").open("w+b") as err:
@@ -127,6 +127,18 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
     )
 
 
+def _prepared(spec: RunSpec, copy: Path, *, probe: bool) -> _Outcome:
+    """Change a run's copy of the artifact as its arm asks; an arm not as asked never starts."""
+    if spec.surgery and not probe:
+        why = "the arm changes the running process, which needs the probe: leave out --no-probe"
+        return _Outcome(status=Status.NOT_STARTED, reason=why)
+    try:
+        edits.apply(spec.edits, copy)
+    except RepcheckError as error:
+        return _Outcome(status=Status.NOT_STARTED, reason=str(error)[:_SAID_CAP])
+    return _Outcome(status=Status.OK, exit_code=0)
+
+
 def _still_there(folder: Path, made: int) -> bool:
     """Return whether a run left its attempt's folder in place; if not, an empty one is made."""
     with suppress(OSError):
@@ -164,8 +176,10 @@ def _commands(
     stop: threading.Event,
 ) -> _Outcome:
     """Run the commands one after the other; the time limit is that of all together."""
-    outcome = _Outcome(status=Status.OK, exit_code=0)
+    outcome = _prepared(spec, folder / "home" / COPY, probe=launch.VARIABLE in visible)
     for argv, cwd in zip(spec.commands, spec.cwds, strict=True):
+        if outcome.status is not Status.OK:
+            break
         real = tuple(word.replace(OUT, str(folder / "out")) for word in argv)
         where = folder / "home" / COPY / cwd
         if why := _not_startable(real, where, cwd):
@@ -182,8 +196,6 @@ def _commands(
         if ended.exit_code in _NOT_FOUND and (why := _not_found(real, where, visible)):
             return replace(outcome, status=Status.NOT_STARTED, reason=why, exit_code=None)
         outcome = _after(outcome, real, ended, logs[1].fileno(), limits)
-        if outcome.status is not Status.OK:
-            break
     return outcome
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from repcheck.claims.model import Claim
 from repcheck.errors import Reason
 from repcheck.fact import Evidence
+from repcheck.facts.effects import Effects
 from repcheck.fairness import Bearing, Fairness, fairness
 from repcheck.reproduction import NOT_RUN, Reproduction, reproduce
 from repcheck.rule import Judgement, Severity, State
@@ -62,7 +63,8 @@ def conclude(evidence: Evidence, judgements: Sequence[Judgement]) -> Conclusion:
 def _verdict(evidence: Evidence, claim: Claim, bearing: Sequence[Judgement]) -> ClaimVerdict:
     parts = reproduce(evidence.claims, claim, evidence)
     own = min(parts, key=lambda part: _WORST_FIRST.index(part.verdict))
-    fair = fairness(claim, bearing)
+    effects = [one for one in evidence.get(Effects).effects if one.claim is claim]
+    fair = fairness(claim, bearing, effects)
     return ClaimVerdict(
         claim=claim,
         reproduction=own,
@@ -89,9 +91,11 @@ def _sentence(verdicts: Sequence[ClaimVerdict], judgements: Sequence[Judgement])
     first = verdicts[0]
     name = first.claim.text.get("") or f"claim {first.claim.id.get('')}"
     said = f"“{name.rstrip('.')}” {_end(first)}"
-    unfair = first.fairness.verdict in {"invalid", "asymmetric"}
+    unfair = first.fairness.verdict in {"invalid", "asymmetric", "explained", "partly-explained"}
     joined = "but" if first.reproduction.verdict == "reproduced" else "and"
-    if unfair:
+    if first.fairness.verdict in {"explained", "partly-explained"}:
+        said += f", {joined} {first.fairness.words}"
+    elif unfair:
         said += f", {joined} the comparison is not like with like: {first.fairness.cause}"
     heavy = {Severity.MAJOR, Severity.CRITICAL}
     findings = sum(j.state is State.FLAGGED and j.severity in heavy for j in judgements)

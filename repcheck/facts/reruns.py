@@ -45,16 +45,21 @@ class Reruns(Fact):
         Raises:
             Missing: if nothing of the kind was rerun.
         """
+        return self.arm(method, dataset, metric, kind)
+
+    def arm(self, arm: str, dataset: str, metric: str, kind: SeedKind) -> SeedScores:
+        """Return the scores of an arm by its id; that of a declared arm is its method's.
+
+        Raises:
+            Missing: if nothing of the kind was rerun.
+        """
         runs = [
             run
             for run in self.runs
-            if run.arm_kind == "declared"
-            and run.method == method
-            and run.seed_kind == kind
-            and dataset in {"", run.dataset}
+            if run.arm == arm and run.seed_kind == kind and dataset in {"", run.dataset}
         ]
         if not runs:
-            raise Missing(Reason.NOT_OBSERVED, f"rerun `{method}` with {kind} seeds")
+            raise Missing(Reason.NOT_OBSERVED, f"rerun `{arm}` with {kind} seeds")
         return _sort_out(runs, metric)
 
 

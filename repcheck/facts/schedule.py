@@ -163,6 +163,14 @@ class Traces(Fact):
         return self.of(ours, comparison.dataset), self.of(theirs, comparison.dataset)
 
 
+def shape_of(optimizer: OptimizerSeen, steps: int) -> Shape | None:
+    """Return lr / peak at even times of a training, or None where no rate was seen."""
+    if not 0 < optimizer.peak_lr < math.inf:
+        return None
+    points = _points(optimizer)
+    return drawn(points, steps) if points else None
+
+
 def _points(optimizer: OptimizerSeen) -> list[tuple[float, float]]:
     """Return (step, lr / peak), in the order of the steps."""
     pairs = zip(optimizer.lr.step, optimizer.lr.value, strict=False)

@@ -9,7 +9,7 @@ import stat
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,6 +22,7 @@ from repcheck.runs import RunSpec
 SIZE_CAP = 4 * 2**20
 PLAN_CAP = 256 * 2**20
 OBSERVATION_CAP = 32 * 2**20
+T = TypeVar("T")
 _HALF = re.compile(rb"\\u[dD]")
 
 
@@ -60,6 +61,15 @@ def mapping(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - a generic type is no Hashable
+    return _made(kind)
+
+
+@cache
+def _made(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401
+    return TypeAdapter(kind)
+
+
 @cache
 def _records() -> TypeAdapter[Record]:
     return TypeAdapter(Record)
@@ -95,14 +105,31 @@ def sound(seen: Observation) -> Observation | None:
 
 def _observation(text: bytes) -> Observation | None:
     try:
-        found = json.loads(text, parse_float=_possible, parse_int=_possible, parse_constant=_never)
+        found = _finite(text)
         if not isinstance(found, dict) or found.get("schema") != OBSERVATION_SCHEMA:
             return None
-        if _HALF.search(text):  # half a character could be written nowhere
-            json.dumps(found, ensure_ascii=False).encode()
         return _observations().validate_python(found)
     except (ValueError, RecursionError):  # ValidationError and UnicodeError are ValueErrors
         return None
+
+
+def typed(path: Path, kind: type[T], *, cap: int = SIZE_CAP) -> T | None:
+    """Return what a JSON file holds as a `kind`, or None: absent, torn, not finite or no such."""
+    text = content(path, cap=cap)
+    if text is None:
+        return None
+    try:
+        found: T = _adapter(kind).validate_python(_finite(text))
+        return found
+    except (ValueError, RecursionError):
+        return None
+
+
+def _finite(text: bytes) -> Any:  # noqa: ANN401
+    found = json.loads(text, parse_float=_possible, parse_int=_possible, parse_constant=_never)
+    if _HALF.search(text):  # half a character could be written nowhere
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
 
 
 def _possible(text: str) -> float | int:
@@ -141,13 +168,14 @@ def spec(path: Path) -> RunSpec | None:
         return None
 
 
-def planned_runs(path: Path) -> tuple[RunSpec, ...] | None:
-    """Return the runs of a stored plan, or None if it is absent or torn."""
+def planned(path: Path, key: str, kind: type[T]) -> tuple[T, ...] | None:
+    """Return the lines of a stored plan that hold `key`, each as a `kind`; None if it is torn."""
     text = content(path, cap=PLAN_CAP)
     if text is None:
         return None
     try:
         lines = [json.loads(line) for line in text.splitlines()]
-        return tuple(_specs().validate_python(line["run"]) for line in lines if "run" in line)
+        check = _adapter(kind)
+        return tuple(check.validate_python(line[key]) for line in lines if key in line)
     except (ValueError, TypeError, RecursionError):
         return None

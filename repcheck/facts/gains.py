@@ -1,0 +1,83 @@
+"""The gain that a claim states over one baseline, in the metric's own unit and oriented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from repcheck.claims.model import Claim, Claims, Method, Result
+from repcheck.errors import Inapplicable, Missing, Reason
+from repcheck.units import decimals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedGain:
+    """A claimed gain, one unit of its last printed digit, and what had to be assumed."""
+
+    value: float
+    unit: float
+    said: tuple[str, ...] = ()
+
+
+def last_digit(text: str) -> float:
+    """Return one unit of the last printed digit."""
+    return float(f"1e-{decimals(text)}")
+
+
+def rows_of(claims: Claims, method: Method, dataset: str, metric: str) -> list[Result]:
+    """Return the reported rows of a method on a dataset and metric, one cell each."""
+    cell = (method.id, metric, dataset)
+    return [
+        row
+        for row in claims.results
+        if (row.method.get(""), row.metric.get(""), row.dataset.get(dataset)) == cell
+    ]
+
+
+def row_of(claims: Claims, method: Method, dataset: str, metric: str) -> Result | None:
+    """Return the reported row of a method, where there is exactly one without an `at`."""
+    rows = [row for row in rows_of(claims, method, dataset, metric) if row.at.undeclared]
+    return rows[0] if len(rows) == 1 else None
+
+
+def stated_gain(
+    claims: Claims, claim: Claim, baseline: Method, dataset: str, rerun: float | None
+) -> StatedGain:
+    """Return the gain that a claim states over a baseline.
+
+    A relative gain is taken of the baseline's reported value, else of its `rerun` mean; a claim of
+    a value that names baselines states the difference of the two reported values.
+
+    Raises:
+        Missing: if the value it is relative to is not stated.
+        Inapplicable: if no gain is claimed.
+    """
+    metric = claim.metric.get("")
+    row = row_of(claims, baseline, dataset, metric)
+    if not claim.improvement.known:
+        return _difference(claims, claim, baseline, row)
+    stated = claim.improvement
+    unit = last_digit(stated.text)
+    if not claim.relative:
+        return StatedGain(value=stated.value, unit=unit)
+    if row is not None and row.centre.known:
+        reference, source = abs(row.centre.value), "reported"
+    elif rerun is not None:
+        reference, source = abs(rerun), "rerun"
+    else:
+        raise Missing(Reason.UNDECLARED_KEY, f"declare a result of `{baseline.id}`")
+    said = f"{stated.text} is taken of the baseline's {source} value {reference:.4g}"
+    return StatedGain(
+        value=stated.value / 100 * reference, unit=unit / 100 * reference, said=(said,)
+    )
+
+
+def _difference(claims: Claims, claim: Claim, baseline: Method, row: Result | None) -> StatedGain:
+    if not claim.value.known or row is None or not row.centre.known:
+        raise Missing(Reason.UNDECLARED_KEY, f"declare a result of `{baseline.id}`")
+    metric = claims.metrics[claim.metric.value]
+    sign = 1 if metric.higher_is_better.value else -1
+    gain = sign * (claim.value.value - row.centre.value)
+    if gain <= 0:
+        raise Inapplicable(f"the paper's own numbers state no gain over `{baseline.id}`")
+    unit = max(last_digit(claim.value.text), last_digit(row.centre.text))
+    return StatedGain(value=gain, unit=unit)

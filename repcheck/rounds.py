@@ -1,0 +1,228 @@
+"""What to run next, cheapest information first, and when there is nothing left worth running.
+
+A check goes in rounds. First the methods as declared, looked at after growing numbers of seeds
+where the file allows more than five; then, once a gain is established, the arms that tell where it
+comes from: what needs no training, every difference at once, equal budgets, single factors. Each
+round is decided by what the rounds before it showed, so that the same results always lead to the
+same plan, and an interrupted check goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from repcheck.arms import AUTO, Arm, NoArm, Target
+from repcheck.claims.comparison import Comparison, comparisons
+from repcheck.claims.model import Claims
+from repcheck.counterfactuals import STAGES, Stage, Wanted, wanted
+from repcheck.errors import Missing, Reason
+from repcheck.fact import Evidence
+from repcheck.facts.effects import Effect, Effects, established
+from repcheck.needs import Need, needs
+from repcheck.plan import Plan, PlanOptions, arm_runs, make_plan, seeds_per_arm, within_budget
+from repcheck.reproduction import NOT_RUN, ONE_LOOK, reproduce
+from repcheck.runs import Runs
+from repcheck.stats.sequential import design_for
+
+
+class Sizer(Protocol):
+    """Finds the value of a placeholder at which a method costs as much as another a sample."""
+
+    def __call__(self, arm: Arm, comparison: Comparison) -> Arm:
+        """Return the arm with a number in place of `auto`, or raise `Missing`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """One check's claims and options, and how `auto` is resolved."""
+
+    claims: Claims
+    options: PlanOptions
+    size: Sizer
+
+    def first(self) -> Plan:
+        """Return the plan of the first round: the methods as declared, up to the first look."""
+        looks = self._looks()
+        return make_plan(self.claims, replace(self.options, look=looks[0]))
+
+    def foreseen(self, plan: Plan) -> Plan:
+        """Return the plan with the arms that the claims file alone lets one expect.
+
+        Which of them are run is decided by the runs before them; others may be added.
+        """
+        return self._next_arms(plan, self.evidence(plan, ()), stages=len(STAGES)) or plan
+
+    def after(self, plan: Plan, runs: Runs) -> Plan | None:
+        """Return the plan with what the next round adds, or None if nothing is worth running."""
+        evidence = self.evidence(plan, runs)
+        more = self._next_look(plan, evidence)
+        if more is not None:
+            return more
+        return self._next_arms(plan, evidence)
+
+    def evidence(self, plan: Plan, runs: Runs) -> Evidence:
+        """Return all that is known after these runs."""
+        return Evidence(
+            claims=self.claims, runs=runs, arms=plan.arms, no_arms=plan.no_arms,
+            most_seeds=plan.most_seeds,
+        )  # fmt: skip
+
+    # --- looks ------------------------------------------------------------------------------
+
+    def _looks(self) -> tuple[int, ...]:
+        most = seeds_per_arm(self.claims, self.options)
+        if most <= ONE_LOOK:
+            return (most,)
+        return tuple(n for n in design_for(most).looks if n >= ONE_LOOK)
+
+    def _next_look(self, plan: Plan, evidence: Evidence) -> Plan | None:
+        done = len(plan.fresh_seeds)
+        after = next((n for n in self._looks() if n > done), None)
+        if after is None or plan.arms or settled(evidence):
+            return None
+        return make_plan(self.claims, replace(self.options, look=after))
+
+    # --- arms -------------------------------------------------------------------------------
+
+    def _next_arms(self, plan: Plan, evidence: Evidence, stages: int = 1) -> Plan | None:
+        """Return the plan with the next stages that hold an arm which was not planned before."""
+        known = {arm.id for arm in plan.arms} | {left.arm for left in plan.left_out}
+        found: list[tuple[Comparison, Wanted]] = []
+        refused: list[NoArm] = []
+        for comparison in comparisons(self.claims):
+            one, lacking = self._worth(evidence, comparison)
+            found.append((comparison, one))
+            refused += lacking
+        unpaid = [one for one in plan.no_arms if one.reason is Reason.BUDGET_EXHAUSTED]
+        plan = replace(plan, no_arms=_once([*refused, *unpaid]))
+        before = plan.arms
+        for stage in STAGES:
+            for comparison, one in found:
+                new = [arm for arm in one.arms.get(stage, ()) if arm.id not in known]
+                plan = self._with(plan, evidence, comparison, new, stage)
+            stages -= plan.arms != before
+            if not stages:
+                break
+            before = plan.arms
+        if plan.arms != evidence.arms:
+            return _affordable(within_budget(plan, self.claims))
+        return None if plan.no_arms == evidence.no_arms else plan
+
+    def _worth(self, evidence: Evidence, comparison: Comparison) -> tuple[Wanted, list[NoArm]]:
+        """Return a comparison's arms, none of them where there is no gain to explain."""
+        one = wanted(evidence, comparison)
+        if evidence.runs and (why := established(evidence, comparison)) is not None:
+            arms = [arm for stage in STAGES for arm in one.arms.get(stage, ())]
+            return Wanted(), [
+                NoArm(
+                    id=arm.id, method=arm.method, beside=arm.beside, factors=arm.factors,
+                    change=arm.change, reason=why.reason, would_decide=why.would_decide,
+                )
+                for arm in arms
+            ]  # fmt: skip
+        return one, list(one.refused)
+
+    def _with(
+        self,
+        plan: Plan,
+        evidence: Evidence,
+        comparison: Comparison,
+        arms: Sequence[Arm],
+        stage: Stage,
+    ) -> Plan:
+        need = _need(self.claims, comparison)
+        for arm in arms:
+            if need is None or not worth_running(evidence, comparison, arm, stage):
+                continue
+            try:
+                ready = self.size(arm, comparison) if AUTO in arm.set.values() else arm
+                runs = arm_runs(
+                    self.claims, self.options, plan, ready, replace(need, method=arm.method)
+                )
+            except Missing as missing:
+                none = NoArm(
+                    id=arm.id, method=arm.method, beside=arm.beside, factors=arm.factors,
+                    change=arm.change, reason=missing.reason, would_decide=missing.would_decide,
+                )  # fmt: skip
+                plan = replace(plan, no_arms=_once((*plan.no_arms, none)))
+                continue
+            plan = replace(plan, arms=(*plan.arms, ready), runs=(*plan.runs, *runs))
+        return plan
+
+
+def _affordable(plan: Plan) -> Plan:
+    """Return the plan without the arms of which the budget pays only a part."""
+    cut = {left.arm: left.detail for left in plan.left_out}
+    whole = tuple(arm for arm in plan.arms if arm.id not in cut)
+    unpaid = [
+        NoArm(
+            id=arm.id, method=arm.method, beside=arm.beside, factors=arm.factors,
+            change=arm.change, reason=Reason.BUDGET_EXHAUSTED,
+            would_decide=f"a larger budget ({cut[arm.id]})",
+        )
+        for arm in plan.arms
+        if arm.id in cut
+    ]  # fmt: skip
+    runs = tuple(run for run in plan.runs if run.arm_kind == "declared" or run.arm not in cut)
+    return replace(plan, arms=whole, runs=runs, no_arms=_once([*plan.no_arms, *unpaid]))
+
+
+def _once(refused: Iterable[NoArm]) -> tuple[NoArm, ...]:
+    return tuple({(one.id, one.method): one for one in refused}.values())
+
+
+def _need(claims: Claims, comparison: Comparison) -> Need | None:
+    """Return what an arm of a comparison has to report: the metrics of the claims on it."""
+    ours = comparison.method.id
+    found = [one for one in needs(claims)[0] if one.method == ours]
+    return next((one for one in found if comparison.dataset in {"", one.dataset}), None)
+
+
+def settled(evidence: Evidence) -> bool:
+    """Return whether every claim that can be judged has a verdict."""
+    for claim in evidence.claims.claims:
+        for part in reproduce(evidence.claims, claim, evidence):
+            if part.verdict == "inconclusive":
+                return False
+            if part.verdict == NOT_RUN and part.reason is Reason.NOT_OBSERVED:
+                return False
+    return True
+
+
+def worth_running(evidence: Evidence, comparison: Comparison, arm: Arm, stage: Stage) -> bool:
+    """Return whether an arm could still change what is concluded.
+
+    Once every difference at once explains next to nothing, no single one of them can; and a method
+    needs no shorter training where the baseline's longer one has decided already. What the authors
+    ask for is always run.
+    """
+    if not arm.ours:
+        return True
+    known = evidence.get(Effects).on(comparison) if evidence.runs else ()
+    if stage == "factor":
+        return not _all(known, lambda one: len(one.arm.factors) > 1, _innocent)
+    if stage == "aligned-down":
+        axis = arm.target.axis if arm.target else ""
+        return not _all(known, lambda one: _to(one.arm.target, axis), _decided)
+    return True
+
+
+def _all(
+    known: Iterable[Effect], which: Callable[[Effect], bool], holds: Callable[[Effect], bool]
+) -> bool:
+    chosen = [one for one in known if which(one)]
+    return bool(chosen) and all(map(holds, chosen))
+
+
+def _to(target: Target | None, axis: str) -> bool:
+    return target is not None and target.axis == axis
+
+
+def _innocent(effect: Effect) -> bool:
+    return effect.attribution is not None and effect.attribution.cleared_size
+
+
+def _decided(effect: Effect) -> bool:
+    return effect.attribution is not None and effect.attribution.verdict != "inconclusive"
