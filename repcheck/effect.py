@@ -7,6 +7,7 @@ otherwise undetermined with what would decide.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterator, Sequence
 
 from repcheck.claims.comparison import Comparison
@@ -22,6 +23,7 @@ from repcheck.rule import (
     Severity,
     Undetermined,
 )
+from repcheck.stats.wording import percent
 
 WHOLE = "RC300"
 """Answers for arms that change several factors at once, and for factors that no rule names."""
@@ -175,10 +177,17 @@ def remains(effect: Effect, digits: int = 2) -> str:
     )
     share = found.explained_at_least or 0.0
     if found.verdict in {"gone", "reduced"} and share > 0:
-        return f"{said}; at least {min(1.0, share):.0%} of it is explained by {cause(effect)}"
+        return f"{said}; at least {percent(_whole(share))} of it is explained by {cause(effect)}"
     if found.verdict == "survives" and found.explained_at_most is not None:
-        return f"{said}; at most {found.explained_at_most:.0%} of it can be {cause(effect)}'s"
+        most = percent(_whole(found.explained_at_most, up=True))
+        return f"{said}; at most {most} of it can be due to {cause(effect)}"
     return said
+
+
+def _whole(share: float, *, up: bool = False) -> float:
+    """Return a share in whole percent, rounded to the side that claims less of the factor."""
+    rounded = math.ceil(100 * share - 1e-9) if up else math.floor(100 * share + 1e-9)
+    return min(1.0, rounded / 100)
 
 
 def sentence(effect: Effect) -> str:

@@ -1,7 +1,7 @@
 """report.json: everything that was found, as plain data; the pages are made from it alone.
 
 The contract for every consumer, versioned by `SCHEMA`. Nothing a person sees in the HTML page is
-missing here. What a probe saw stands in five places::
+missing here. Arms are described in report_arms.py. What a probe saw stands in five places::
 
     methods[].observed  [{key, declared, observed, state, ratio, level, source, why}]
                         state is same, differs, unit, unseen or undeclared
@@ -28,12 +28,15 @@ from repcheck.claims.costs import undeclared
 from repcheck.claims.model import Claims, Result
 from repcheck.errors import Reason
 from repcheck.fact import Evidence
+from repcheck.facts.effects import Effect
 from repcheck.fairness import Fairness, name_of
 from repcheck.plan import Plan
+from repcheck.report_arms import arms
+from repcheck.report_budget import budget
 from repcheck.report_methods import methods, quantity
 from repcheck.report_runs import runs
 from repcheck.reproduction import Reproduction
-from repcheck.rule import Judgement, Rule, State
+from repcheck.rule import Judgement, Part, Rule, State
 from repcheck.runs import Runs, SeedKind
 from repcheck.tricks import TRICKS, Trick
 from repcheck.verdict import ClaimVerdict, Conclusion
@@ -73,6 +76,7 @@ class Found:
     rules: Mapping[str, Rule]
     judgements: Sequence[Judgement]
     conclusion: Conclusion
+    effects: Sequence[Effect] = ()
 
 
 def build(found: Found, made: Circumstances) -> Json:
@@ -103,8 +107,9 @@ def build(found: Found, made: Circumstances) -> Json:
         "claims": [_claim(claims, verdict) for verdict in conclusion.verdicts],
         "judgements": [_judgement(j) for j in judgements],
         "rules": {code: _rule(found.rules[code]) for code in sorted({j.rule for j in judgements})},
-        "arms": _arms(found.plan),
+        "arms": arms(found.plan, found.effects),
         "runs": runs(found.runs),
+        "budget": budget(Evidence(claims=claims, runs=found.runs)),
         "methods": methods(Evidence(claims=claims, runs=found.runs)),
         "results": [_result(row) for row in claims.results[:MOST_RESULTS]],
         "coverage": _coverage(claims, found.judgements),
@@ -277,11 +282,24 @@ def _trick(trick: Trick, judgements: Sequence[Judgement]) -> Json:
         "state": state.value,
         "states": {one.value: count for one, count in states.items()},
         "severity": max(severities, key=lambda s: s.rank).value if severities else None,
+        "effect": _effect_of(judgements),
         "reason": _reason_of(speaking, judgements),
         "would_decide": _would_decide(speaking, judgements),
         "message": speaking.message if speaking else "",
         "rules": sorted({judgement.rule for judgement in judgements}),
     }
+
+
+def _effect_of(judgements: Sequence[Judgement]) -> str | None:
+    """Return what a trick that was seen did to the claim, by its arms; None if it was not seen."""
+    parts = {part: [j for j in judgements if j.part is part] for part in Part}
+    seen = any(j.state is State.FLAGGED and not j.is_note for j in parts[Part.PROTOCOL])
+    states = {j.state for j in parts[Part.EFFECT]}
+    if State.FLAGGED in states:
+        return "explains the gain"
+    if not seen:
+        return None
+    return "harmless here" if State.CLEARED in states else "effect unknown"
 
 
 def _reason_of(speaking: Judgement | None, judgements: Sequence[Judgement]) -> str | None:
@@ -296,11 +314,6 @@ def _would_decide(speaking: Judgement | None, judgements: Sequence[Judgement]) -
     if speaking is not None:
         return speaking.would_decide
     return "a rerun that observes it" if judgements else "a rule that is not written yet"
-
-
-def _arms(plan: Plan) -> list[Json]:
-    arms = dict.fromkeys((run.arm, run.arm_kind, run.method) for run in plan.runs)
-    return [{"id": arm, "kind": kind, "method": method} for arm, kind, method in arms]
 
 
 def _plan(plan: Plan, runs: Runs) -> Json:

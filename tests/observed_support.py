@@ -4,13 +4,21 @@ Beside `bad.yaml` there may be `bad.observed.yaml`: method id -> what was seen o
 of that, one a run. The fields are those of `repcheck.observation.Observation` (`seen: true` is
 implied, and an optimizer where a training names none), and of the run itself: `seed`, `seed_kind`,
 `replicate`, `metrics`, `status`, `reason`, `dataset`, `arm_kind`. `probe: false` is a run without a
-probe.
+probe. A run of an arm beside the declared ones stands under the arm's id and says which method it
+is derived from: `of: base`. `seeds: {metric: [values]}` stands for as many runs, alike but for the
+value.
+
+`net` states the trained network in short, one operation a line: its name, then in any order
+`path:Class`, the output's `8x4x4` (else that of the operation before), `<0,2` what it took (else
+the operation before; -1 is the input), `+80` parameters and `kernel=3` parts.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
+import re
 import types
 import typing
 from pathlib import Path
@@ -19,6 +27,10 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter
 
+from repcheck.claims.comparison import comparisons
+from repcheck.claims.load import load
+from repcheck.counterfactuals import wanted
+from repcheck.fact import Evidence
 from repcheck.observation import Observation
 from repcheck.runs import Run, Runs, SeedKind, Status
 
@@ -46,17 +58,48 @@ def runs_beside(claims_file: Path) -> Runs:
     return runs_of(yaml.safe_load(path.read_text())) if path.exists() else ()
 
 
+def evidence_beside(claims_file: Path) -> Evidence:
+    """Return a claims file with its runs and the arms that these runs are of."""
+    claims, runs = load(claims_file), runs_beside(claims_file)
+    bare = Evidence(claims=claims, runs=runs)
+    if all(run.arm_kind == "declared" for run in runs):
+        return bare
+    found = [wanted(bare, comparison) for comparison in comparisons(claims)]
+    arms = {arm.id: arm for one in found for stage in one.arms.values() for arm in stage}
+    ran = {run.arm for run in runs}
+    return Evidence(
+        claims=claims,
+        runs=runs,
+        arms=tuple(arm for name, arm in arms.items() if name in ran),
+        no_arms=tuple(none for one in found for none in one.refused),
+    )
+
+
 def runs_of(seen: dict[str, Any]) -> Runs:
     """Return one run for each observation of each method."""
     return tuple(
-        _run(method, number, dict(one))
+        _run(method, number, one)
         for method, entries in seen.items()
-        for number, one in enumerate(entries if isinstance(entries, list) else [entries])
+        for number, one in enumerate(_spread(entries))
     )
+
+
+def _spread(entries: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        one = dict(entry)
+        (metric, values) = next(iter(one.pop("seeds", {"": [None]}).items()))
+        for number, value in enumerate(values):
+            own = {} if value is None else {"metrics": {metric: value}, "seed": number}
+            found.append(copy.deepcopy(one) | own)
+    return found
 
 
 def _run(method: str, number: int, one: dict[str, Any]) -> Run:
     own = {name: one.pop(name) for name in OF_RUN & set(one)}
+    of = one.pop("of", "")
+    if of:
+        own.setdefault("arm_kind", "counterfactual")
     probed = one.pop("probe", True)
     key = hashlib.sha256(f"{method} {number}".encode()).hexdigest()
     said = {"dataset": "", "seed": number, **own}
@@ -65,7 +108,7 @@ def _run(method: str, number: int, one: dict[str, Any]) -> Run:
     return Run(
         key=key,
         arm=method,
-        method=method,
+        method=of or method,
         directory=f"runs/{key[:12]}",
         observation=observation_of(one) if probed else None,
         **said,
@@ -82,8 +125,42 @@ def _observation(one: dict[str, Any]) -> dict[str, Any]:
     if training is not None:
         optimizer = {"cls": "SGD", "steps": training["steps"], "elements": 1000, "groups": 1}
         one["training"] = {**training, "optimizer": {**optimizer, **training.get("optimizer", {})}}
+    if (net := one.pop("net", None)) is not None:
+        one["networks"] = [network(net)]
     made = {"seen": True, **one}
     _refuse_unknown(made, Observation, "observation")
+    return made
+
+
+def network(lines: list[str], cls: str = "Net") -> dict[str, Any]:
+    """Return the fields of a `NetworkSeen` that is stated in short."""
+    ops: list[dict[str, Any]] = []
+    for line in lines:
+        ops.append(_op(line.split(), ops))
+    params = sum(op["params"] for op in ops)
+    return {"root": 0, "cls": cls, "params": params, "trainable": params, "ops": ops}
+
+
+def _op(words: list[str], before: list[dict[str, Any]]) -> dict[str, Any]:
+    made: dict[str, Any] = {"op": words[0], "inputs": [len(before) - 1], "params": 0, "parts": {}}
+    last = before[-1]["shape"] if before else []
+    made["shape"] = last
+    for word in words[1:]:
+        if word[0] == "<":
+            made["inputs"] = [int(one) for one in word[1:].split(",")]
+        elif word[0] == "+":
+            made["params"] = int(word[1:])
+        elif "=" in word:
+            key, _, value = word.partition("=")
+            made["parts"][key] = yaml.safe_load(value)
+        elif re.fullmatch(r"\d+(x\d+)*", word):
+            made["shape"] = [int(one) for one in word.split("x")]
+        else:
+            made["module"], _, made["cls"] = word.partition(":")
+    first = made["inputs"][0] if made["inputs"] else -1
+    taken = before[first]["shape"] if first >= 0 else made["shape"]
+    if taken != made["shape"]:
+        made["parts"].setdefault("from", taken)
     return made
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from observed_support import runs_beside
+from observed_support import evidence_beside
 
 from repcheck import rules
 from repcheck.claims.load import load
-from repcheck.fact import Evidence, Level
+from repcheck.fact import Level
 from repcheck.fairness import REQUIRED, TO_COME, fairness, name_of
 from repcheck.judge import judge
 from repcheck.rule import Judgement, Kind, Severity, State
@@ -20,7 +20,7 @@ RULES = rules.load()
 
 def judged(fixture: str, code: str) -> list[Judgement]:
     path = ROOT / f"{fixture}.yaml"
-    evidence = Evidence(claims=load(path), runs=runs_beside(path))
+    evidence = evidence_beside(path)
     return judge(evidence, [RULES[code]])
 
 

@@ -20,12 +20,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from observed_support import observed_beside, runs_beside
+from observed_support import evidence_beside, observed_beside
 
 from repcheck import rules
-from repcheck.claims.load import load
 from repcheck.errors import Reason
-from repcheck.fact import Evidence, Level
+from repcheck.fact import Level
 from repcheck.judge import judge
 from repcheck.rule import HEADINGS, Judgement, Rule, Severity, State
 from repcheck.rules_page import explained
@@ -62,7 +61,7 @@ def rule_of(path: Path) -> Rule:
 
 @cache
 def judged(path: Path) -> tuple[Judgement, ...]:
-    evidence = Evidence(claims=load(path), runs=runs_beside(path))
+    evidence = evidence_beside(path)
     return tuple(judge(evidence, RULES.values()))
 
 

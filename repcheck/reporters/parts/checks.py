@@ -73,7 +73,8 @@ def chapters(tricks: Iterable[Json]) -> list[Chapter]:
 def _cell(trick: Json) -> Cell:
     note = words.plain(trick.get("reason")) if trick["state"] == "undetermined" else ""
     if trick["state"] == "flagged":
-        note = str(trick.get("severity") or "")
+        told = (trick.get("severity"), trick.get("effect"))
+        note = ", ".join(str(one) for one in told if one)
     rules = trick.get("rules") or ()
     return Cell(
         trick=trick,
