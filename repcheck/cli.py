@@ -282,7 +282,7 @@ def rules(form: str) -> None:
     callback=_seconds, metavar="SECONDS",
 )  # fmt: skip
 @click.option(
-    "--memory", "memory_mb", type=click.IntRange(256), default=8192, show_default=True,
+    "--memory", "memory_mb", type=click.IntRange(1024), default=8192, show_default=True,
     metavar="MIB",
 )  # fmt: skip
 @click.option(

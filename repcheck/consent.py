@@ -48,7 +48,16 @@ def agreed(plan: Plan, asked: Asked) -> bool:
         _show(waiting, len(plan.runs))
         if not asked.no_probe:
             click.echo(f"  probe: {PROBED}", err=True)
-    if asked.yes:
+    return permitted(yes=asked.yes)
+
+
+def permitted(*, yes: bool) -> bool:
+    """Return whether a person lets what was just shown run.
+
+    Raises:
+        UsageError: without a terminal to ask on and without `--yes`.
+    """
+    if yes:
         return True
     if not all(stream and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         raise UsageError(

@@ -23,7 +23,6 @@ from repcheck.rule import (
     Severity,
     Undetermined,
 )
-from repcheck.stats.wording import percent
 
 WHOLE = "RC300"
 """Answers for arms that change several factors at once, and for factors that no rule names."""
@@ -177,17 +176,17 @@ def remains(effect: Effect, digits: int = 2) -> str:
     )
     share = found.explained_at_least or 0.0
     if found.verdict in {"gone", "reduced"} and share > 0:
-        return f"{said}; at least {percent(_whole(share))} of it is explained by {cause(effect)}"
+        return f"{said}; at least {_percent(share)} of it is explained by {cause(effect)}"
     if found.verdict == "survives" and found.explained_at_most is not None:
-        most = percent(_whole(found.explained_at_most, up=True))
+        most = _percent(found.explained_at_most, up=True)
         return f"{said}; at most {most} of it can be due to {cause(effect)}"
     return said
 
 
-def _whole(share: float, *, up: bool = False) -> float:
-    """Return a share in whole percent, rounded to the side that claims less of the factor."""
+def _percent(share: float, *, up: bool = False) -> str:
+    """Return a share in whole percent, rounded to the side that claims less."""
     rounded = math.ceil(100 * share - 1e-9) if up else math.floor(100 * share + 1e-9)
-    return min(1.0, rounded / 100)
+    return f"{min(100, rounded)} %"
 
 
 def sentence(effect: Effect) -> str:

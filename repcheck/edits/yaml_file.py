@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from repcheck.edits.edit import Edit, failed, same, shown
+from repcheck.edits.edit import Edit, EditFailed, failed, same, shown
 from repcheck.edits.tree import MAX_DEPTH, MERGE, Hit, Node, locate, plain, with_leaf
 from repcheck.edits.yaml_text import LOADER, fitted, value_of, written
 
@@ -35,7 +35,11 @@ def changed(text: str, edit: Edit) -> str:
         after, expected = _in_place(text, document, hit, edit)
     else:
         after, expected = _beside(text, document, hit, edit)
-    if plain(read(after, edit)) != expected:
+    try:
+        found = plain(read(after, edit))
+    except EditFailed:
+        found = None
+    if found != expected:
         what = f"cannot become {shown(edit.value)} without changing something else"
         hint = "write the value there in double quotes first"
         raise failed(edit, what, hint, line=hit.leaf.line)
@@ -170,14 +174,14 @@ def _flow(nodes: Iterable[Node]) -> bool:
     return any(node.style == "flow" for node in nodes)
 
 
-def _leaf(text: str, edit: Edit) -> Node:
-    return read(f"[{text}]", edit).items[0]
+def _leaf(text: str, edit: Edit, *, flow: bool) -> Node:
+    return read(f"[{text}]" if flow else f"- {text}\n", edit).items[0]
 
 
 def _in_place(text: str, document: Node, hit: Hit, edit: Edit) -> tuple[str, Any]:
     """Return the text with the value put where it stands, and the tree that it has to have."""
-    node = hit.trail[-1]
-    new = _new_text(hit, edit, flow=_flow(hit.trail[:-1]))
+    node, flow = hit.trail[-1], _flow(hit.trail[:-1])
+    new = _new_text(hit, edit, flow=flow)
     start, end, comment = node.start, node.end, ""
     if node.anchor and (found := _ANCHOR.match(text, start, end)):
         start = found.end()
@@ -187,7 +191,7 @@ def _in_place(text: str, document: Node, hit: Hit, edit: Edit) -> tuple[str, Any
     gap = " " if text[start - 1 : start].strip() and node.value == node.style == "" else ""
     after = f"{text[:start]}{gap}{new}{comment}{text[end:]}"
     anchor = node.anchor if node.kind == "scalar" else None
-    leaf = plain(replace(_leaf(new, edit), anchor=anchor))
+    leaf = plain(replace(_leaf(new, edit, flow=flow), anchor=anchor))
     return after, with_leaf(plain(document), hit.path, leaf)
 
 
@@ -201,7 +205,7 @@ def _beside(text: str, document: Node, hit: Hit, edit: Edit) -> tuple[str, Any]:
     flow = last.kind == "alias" or _flow(hit.trail)
     new = _new_text(hit, edit, flow=flow)
     pair = f"{text[key.start : key.end]}: {new}"
-    added = [plain(key), plain(_leaf(new, edit))]
+    added = [plain(key), plain(_leaf(new, edit, flow=flow))]
     if last.kind == "alias":
         after = f"{text[: last.start]}{{<<: *{last.value}, {pair}}}{text[last.end :]}"
         merged = [(MERGE, None, "", "<<"), ("*", last.value), *added]

@@ -51,7 +51,8 @@ def value_of(leaf: Node) -> Scalar:
         except ValueError:
             return leaf.value
         return older
-    return number(leaf.value) if found[1] in {"int", "float"} else leaf.value
+    newer = number(leaf.value) if found[1] in {"int", "float"} else None
+    return leaf.value if newer is None else newer
 
 
 def fitted(leaf: Node, value: Scalar) -> Scalar:

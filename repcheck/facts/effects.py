@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from repcheck.arms import Arm, NoArm
 from repcheck.claims.comparison import Comparison, comparisons
@@ -29,9 +29,11 @@ from repcheck.facts.factors import Factors
 from repcheck.facts.gains import StatedGain, stated_gain
 from repcheck.facts.reruns import Reruns
 from repcheck.runs import Run, Runs, SeedKind, Status
-from repcheck.stats.attribution import Attribution, attribute
-from repcheck.stats.compare import Summary, differences, welch
-from repcheck.stats.decision import Sample
+
+if TYPE_CHECKING:  # brings scipy, which linting can do without
+    from repcheck.stats.attribution import Attribution
+    from repcheck.stats.compare import Summary
+    from repcheck.stats.decision import Sample
 
 GAIN_ALPHA = 0.025
 ON_TARGET = 0.02
@@ -173,6 +175,8 @@ class _Maker:
         return method, baseline, stated
 
     def _judged(self, bare: Effect) -> Effect:
+        from repcheck.stats.attribution import attribute
+
         claim, comparison, arm = bare.claim, bare.comparison, bare.arm
         method, baseline, stated = self.gain(comparison, claim)
         changed = self._sample(arm.id, comparison.dataset, claim.metric.value)
@@ -194,6 +198,8 @@ class _Maker:
 
     def _sample(self, arm: str, dataset: str, metric: str) -> Sample:
         """Return an arm's fresh seeds, oriented so that higher is better."""
+        from repcheck.stats.decision import Sample
+
         runs = tuple(run for run in self.runs if not run.replicate)
         found = Reruns(runs=runs).arm(arm, dataset, metric, SeedKind.FRESH)
         if found.unfinished or len(found.values) < 2:
@@ -204,6 +210,8 @@ class _Maker:
 
     def _pairs(self, bare: Effect, other: str) -> Summary | None:
         """Return the differences seed by seed, where both arms began with the same weights."""
+        from repcheck.stats.compare import differences
+
         dataset, metric = bare.comparison.dataset, bare.claim.metric.value
         sign = self._sign(metric)
         arm, beside = (
@@ -249,6 +257,8 @@ def _without(bare: Effect, missing: Missing, changes: tuple[Change, ...]) -> Eff
 
 def _established(method: Sample, baseline: Sample) -> None:
     """Raise unless the declared runs themselves show a gain: there is nothing else to explain."""
+    from repcheck.stats.compare import welch
+
     ours, theirs = method.finished, baseline.finished
     if ours is None or theirs is None or ours.sd is None or theirs.sd is None:
         raise Missing(Reason.UNDERPOWERED, "at least two seeds of the method and of the baseline")
@@ -317,6 +327,9 @@ def _applied(arm: Arm, mine: Sequence[Run]) -> None:
             raise Missing(
                 Reason.INVALID_ARM, f"an arm whose change applies: `{idle[0]}` applied 0 times"
             )
+        errors = run.observation.probe_errors if run.observation else ()
+        if wanted and (mixed := [one for one in errors if one.startswith("surgery")]):
+            raise Missing(Reason.INVALID_ARM, f"an arm that is changed whole: {mixed[0][:160]}")
 
 
 def _moved(arm: Arm, pairs: Sequence[tuple[Run, Run]], parent: Sequence[Run]) -> None:

@@ -1,0 +1,1 @@
+"""What one model of the artifact costs, counted in the artifact's interpreter."""
