@@ -56,6 +56,8 @@ class Course:
 
     def after(self, plan: Plan, runs: Runs) -> Plan | None:
         """Return the plan with what the next round adds, or None if nothing is worth running."""
+        if not runs:
+            return None
         evidence = self.evidence(plan, runs)
         more = self._next_look(plan, evidence)
         if more is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import stat
 import tomllib
 from itertools import pairwise
@@ -86,6 +87,8 @@ def refused(root: Path, file: str, content: str | bytes, key: str, value: Any) -
          's: "x\\ny\\n"  # why\n\n\n# end\nt: 1\n'),
         ("s: >-\n    one\n    two\nt: 1\n", "s", "x", 's: "x"\nt: 1\n'),
         ("s: one\n  two\nt: 1\n", "s", "x", "s: x\nt: 1\n"),
+        ("s: one\n", "s", "x[,]", "s: x[,]\n"),
+        ("{s: one}\n", "s", "x[,]", "{s: 'x[,]'}\n"),
         ("a: !x 1\nb: !!python/name:os.system\nc: 1\n", "c", 2,
          "a: !x 1\nb: !!python/name:os.system\nc: 2\n"),
         ("--- # one\na: 1\n...\n", "a", 2, "--- # one\na: 2\n...\n"),
@@ -106,10 +109,12 @@ def test_one_value_of_a_yaml_file_changes_and_no_other_byte(
         ("-1", -2, "-2"), ("1.5", float("inf"), ".inf"), ("true", False, "false"),
         ("True", "false", "False"), ("yes", "no", "no"), ("Off", True, "On"),
         ("false", 0.99, "0.99"), ("null", "silu", "silu"), ("~", 3, "3"), ("3", None, "null"),
+        ("0o7", None, "null"),
         ("'a'", "it's", "'it''s'"), ('"a"', 'say "x"', '"say \\"x\\""'), ('"0.1"', 0.2, '"0.2"'),
         ("'1'", 2, "'2'"), ("relu", "silu", "silu"), ("relu", "no", "'no'"), ("relu", "1", "'1'"),
         ("relu", "", "''"), ("relu", "a: b", "'a: b'"), ("relu", "- x", "'- x'"),
-        ("relu", "a\tb\n", '"a\\tb\\n"'), ("relu", " x", "' x'"), ("a", "x #y", "'x #y'"),
+        ("relu", "a\tb\n", '"a\\tb\\n"'), ("relu", " x", "' x'"), ("a", "😀", "😀"),
+        ("a", "x #y", "'x #y'"),
         ("2024-01-02", "2025-03-04", "2025-03-04"), ("relu", "2025-03-04", "'2025-03-04'"),
     ],
 )  # fmt: skip
@@ -193,6 +198,8 @@ def test_an_anchor_that_nothing_else_uses_stays_where_it_is(tmp_path: Path) -> N
         ("a: yes\n", "a", True, "changes nothing"),
         ("a: " + "[" * 5000 + "]" * 5000, "a", 1, "nested deeper than 100 levels"),
         ("? {a: 1}\n: 2\n", "a", 1, "`a` is not there"),
+        ("{a, b: 1}\n", "a", 3, "conf.yaml:1: `a` cannot become 3 without changing something"),
+        ("? a\n? b\n: 1\n", "a", 3, "`a` cannot become 3 without changing something else"),
     ],
 )  # fmt: skip
 def test_a_yaml_change_that_is_not_clear_is_refused_in_words(
@@ -308,6 +315,12 @@ def test_one_value_of_a_toml_file_changes_and_no_other_byte(
     found = after(tmp_path, TOML, TABLES.replace("\n", newline), key, value)
     assert found == TABLES.replace(old, new).replace("\n", newline)
     assert tomllib.loads(found) != tomllib.loads(TABLES)
+
+
+def test_a_toml_table_named_like_a_value_is_no_value(tmp_path: Path) -> None:
+    text = "[7] # 7\nk = 7\n[[true.7]]\nk = 7\n"
+    assert after(tmp_path, TOML, text, "7.k", 8) == text.replace("k = 7\n[[", "k = 8\n[[")
+    assert after(tmp_path, TOML, text, "true.7.0.k", 8) == text[:-2] + "8\n"
 
 
 @pytest.mark.parametrize(
@@ -772,11 +785,12 @@ def test_in_any_yaml_tree_only_the_named_leaf_changes(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, tree: Any
 ) -> None:
     text = printed(data.draw, tree).replace("\n", data.draw(st.sampled_from(["\n", "\r\n"])))
-    assert yaml.safe_load(text) == tree
+    assume(yaml.safe_load(text) == tree)  # PyYAML does not read every character it prints
     path = data.draw(st.sampled_from(leaves(tree)))
     old = value_at(tree, path)
     new = data.draw(alike(old))
     assume(type(old) is not type(new) or old != new)
+    assume(not re.fullmatch(r"[-+.\deE]+", str(old) * isinstance(old, str)))  # YAML 1.2's `1e-3`
     root = tmp_path_factory.getbasetemp() / "yaml"
     found = after(root, YAML, text, ".".join(map(str, path)), new)
     assert yaml.safe_load(found) == put_at(yaml.safe_load(text), path, new)

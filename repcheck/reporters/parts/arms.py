@@ -90,6 +90,7 @@ def _panel(claim: Json, pairs: Sequence[tuple[Json, Json]]) -> Panel:
 
 def _row(arm: Json, effect: Json, scale: Scale, places: int) -> Row:
     ends, remaining = effect.get("interval"), effect.get("remaining")
+    drawn = ends is not None and remaining is not None
     verdict = VERDICTS.get(str(effect["verdict"]), OPEN)
     share = effect.get("explained_at_least")
     middle = (effect.get("means") or {}).get("arm")
@@ -101,18 +102,21 @@ def _row(arm: Json, effect: Json, scale: Scale, places: int) -> Row:
         share=text.percent(min(1.0, share)) if share else "",
         score=_score(middle, places),
         says=str(effect["words"]),
-        mark=None
-        if not ends
-        else Mark(
-            claimed=scale.at(effect["claimed"]),
-            observed=scale.at(remaining),
-            low=scale.at(ends[0]),
-            high=scale.at(ends[1]),
-            beyond_low=not scale.holds(ends[0]),
-            beyond_high=not scale.holds(ends[1]),
-        ),
+        mark=_mark(scale, effect) if drawn else None,
         allowed=_diff(arm, allowed=True),
         others=_diff(arm, allowed=False),
+    )
+
+
+def _mark(scale: Scale, effect: Json) -> Mark:
+    low, high = effect["interval"]
+    return Mark(
+        claimed=scale.at(effect["claimed"]),
+        observed=scale.at(effect["remaining"]),
+        low=scale.at(low),
+        high=scale.at(high),
+        beyond_low=not scale.holds(low),
+        beyond_high=not scale.holds(high),
     )
 
 
