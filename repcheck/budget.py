@@ -5,6 +5,7 @@ S samples seen in training (each view of a sample counts), U different training 
 P = batch x devices x accumulation samples a step::
 
     S = steps x P = epochs x repeats x U      effective epochs = S / U      tokens = S x length
+    training FLOPs = S x FLOPs a sample + steps x FLOPs of an optimizer step      1 MAC = 2 FLOPs
 
 Two methods on the same data compare in samples without U. What is not stated raises `Missing` with
 the key that would decide it. Two conventions only: an epoch is one pass over the training set
@@ -16,67 +17,34 @@ side's silence beside the other's number is `Missing`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from repcheck.amount import FLOPS, Amount, Known, figure, have
 from repcheck.claims.comparison import dataset_named
-from repcheck.claims.model import Claims, Method, Train
+from repcheck.claims.model import Claims, Flops, Method, Train
 from repcheck.claims.stated import State, Stated
 from repcheck.errors import Inapplicable, Missing, Reason
-from repcheck.where import Where
+
+__all__ = [
+    "LENGTHS",
+    "PER_EXAMPLE",
+    "PER_SAMPLE",
+    "Amount",
+    "Budget",
+    "Known",
+    "figure",
+    "stated_budget",
+    "stated_flops",
+    "train_size",
+    "training_flops",
+]
 
 LENGTHS = ("epochs", "iterations", "samples", "tokens", "env_steps")
+PER_EXAMPLE = f"{FLOPS} an example"
+PER_SAMPLE = f"{FLOPS} a sample"
 _WORDS = {"env_steps": "environment steps"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amount:
-    """A number in one unit, how it was reached, and where its first source stands."""
-
-    value: float
-    unit: str
-    made_of: str = ""
-    place: Where = field(default_factory=Where)
-    assumed: tuple[str, ...] = ()
-    disclosed: bool = False
-    span: str = ""
-    """The least and the greatest over several runs, where they differ: `10 to 30 over 5 runs`."""
-
-    def times(self, other: Amount, unit: str) -> Amount:
-        """Return the product, which remembers both origins."""
-        return self._joined(other, self.value * other.value, unit, "x")
-
-    def over(self, other: Amount, unit: str) -> Amount:
-        """Return the quotient, which remembers both origins."""
-        return self._joined(other, self.value / other.value, unit, "/")
-
-    def _joined(self, other: Amount, value: float, unit: str, sign: str) -> Amount:
-        return Amount(
-            value=value,
-            unit=unit,
-            made_of=f"{self.made_of} {sign} {other.made_of}",
-            place=self.place,
-            assumed=tuple(dict.fromkeys((*self.assumed, *other.assumed))),
-        )
-
-    def __str__(self) -> str:
-        spread = f" ({self.span})" if self.span else ""
-        return f"{figure(self.value)} {self.unit}{spread}"
-
-
-Known = Amount | Missing | Inapplicable
-
-
-def figure(value: float) -> str:
-    """Return a count as a person writes it: `12,000`, `28.8`, `0.4`."""
-    whole = round(value)
-    return f"{whole:,}" if abs(value - whole) < 1e-9 * max(1.0, abs(value)) else f"{value:,.4g}"
-
-
-def _have(known: Known) -> Amount:
-    if isinstance(known, Amount):
-        return known
-    raise known
+_NO_TIME = Missing(Reason.NOT_OBSERVED, "rerun it: time is measured, here and on this machine")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,51 +71,69 @@ class Budget:
     _epochs: Known
     _tokens: Known
     _env_steps: Known
+    _train_flops: Known
+    _inference_flops: Known
+    _wall: Known = _NO_TIME
 
     @property
     def length(self) -> Amount:
         """Return the length in the unit it was stated in."""
-        return _have(self._length)
+        return have(self._length)
 
     @property
     def per_step(self) -> Amount:
         """Return the samples of one optimizer step: batch x devices x accumulation."""
-        return _have(self._per_step)
+        return have(self._per_step)
 
     @property
     def train_size(self) -> Amount:
         """Return U, the different samples that are trained on."""
-        return _have(self._train_size)
+        return have(self._train_size)
 
     @property
     def draws(self) -> Amount:
         """Return how often one sample is drawn within one stated epoch."""
-        return _have(self._draws)
+        return have(self._draws)
 
     @property
     def steps(self) -> Amount:
         """Return the optimizer steps."""
-        return _have(self._steps)
+        return have(self._steps)
 
     @property
     def samples(self) -> Amount:
         """Return S, the samples seen in training."""
-        return _have(self._samples)
+        return have(self._samples)
 
     @property
     def epochs(self) -> Amount:
         """Return the effective epochs S / U."""
-        return _have(self._epochs)
+        return have(self._epochs)
 
     @property
     def tokens(self) -> Amount:
         """Return the training tokens."""
-        return _have(self._tokens)
+        return have(self._tokens)
 
     @property
     def env_steps(self) -> Amount:
         """Return the environment steps, which convert into nothing else."""
-        return _have(self._env_steps)
+        return have(self._env_steps)
+
+    @property
+    def train_flops(self) -> Amount:
+        """Return the FLOPs of the whole training, teachers included and no search."""
+        return have(self._train_flops)
+
+    @property
+    def inference_flops(self) -> Amount:
+        """Return the FLOPs of one evaluated example, all its views and modules together."""
+        return have(self._inference_flops)
+
+    @property
+    def wall(self) -> Amount:
+        """Return the seconds that a run took on the machine it ran on."""
+        return have(self._wall)
 
     def has(self, unit: str) -> bool:
         """Return whether a unit can be had."""
@@ -164,7 +150,7 @@ class Budget:
             self,
             counted=made.difference(mixed),
             mixed=made.intersection(mixed),
-            steps_stated=self.steps_stated or bool(made),
+            steps_stated=self.steps_stated or "steps" in made,
             **fields,
         )
 
@@ -194,7 +180,41 @@ def stated_budget(
         _epochs=_known(lambda: _epochs(method.train, length, samples, size, draws)),
         _tokens=_known(lambda: _tokens(method.train, length, samples)),
         _env_steps=_known(lambda: _in_unit(length, "env_steps", method.train.env_steps)),
+        _train_flops=_known(lambda: _train_flops(method, samples)),
+        _inference_flops=_known(lambda: _of_each(method.model.flops, PER_EXAMPLE)),
     )
+
+
+def stated_flops(stated: Flops, unit: str = FLOPS) -> Amount:
+    """Return a stated cost in FLOPs: one MAC (multiply-accumulate) is two.
+
+    Raises:
+        Missing: if it is not stated.
+    """
+    if stated.value.undeclared:
+        raise Missing(Reason.UNDECLARED_KEY, f"declare `{stated.place.path}`")
+    made = _amount(stated.value, unit)
+    macs = stated.convention.known and stated.convention.value == "macs"
+    return replace(made, value=2 * made.value, made_of=f"2 x {made.made_of}") if macs else made
+
+
+def training_flops(per_sample: Amount, samples: Amount, update: Amount, steps: Amount) -> Amount:
+    """Return the FLOPs of a whole training: its samples' and its optimizer steps'."""
+    whole = per_sample.times(samples, FLOPS)
+    return whole.plus(update.times(steps, FLOPS)) if update.value else whole
+
+
+def _train_flops(method: Method, samples: Known) -> Amount:
+    total, one = method.train_cost.train_flops, method.model.train_flops_per_sample
+    if total.value.known or one.value.undeclared:
+        return stated_flops(total)
+    return _of_each(one, PER_SAMPLE).times(have(samples), FLOPS)
+
+
+def _of_each(stated: Flops, unit: str) -> Amount:
+    if stated.per.get("example") != "example":
+        raise Missing(Reason.UNDECLARED_KEY, f"give `{stated.place.path}` per example")
+    return stated_flops(stated, unit)
 
 
 def train_size(claims: Claims, method: Method, dataset: str = "") -> Amount:
@@ -301,38 +321,38 @@ def _draws(train: Train, size: Known, per_step: Known) -> Amount:
     repeats = _repeats(train)
     if not train.steps_per_epoch.known:
         return repeats
-    drawn = _amount(train.steps_per_epoch, "steps").times(_have(per_step), "samples")
-    unique = _have(size)
-    if abs(drawn.value - repeats.value * unique.value) <= _have(per_step).value:
+    drawn = _amount(train.steps_per_epoch, "steps").times(have(per_step), "samples")
+    unique = have(size)
+    if abs(drawn.value - repeats.value * unique.value) <= have(per_step).value:
         return repeats
     return drawn.over(unique, "draws")
 
 
 def _samples(train: Train, length: Known, per_step: Known, size: Known, draws: Known) -> Amount:
-    stated = _have(length)
+    stated = have(length)
     if stated.unit == "samples":
         return stated
     if stated.unit == "iterations":
-        return stated.times(_have(per_step), "samples")
+        return stated.times(have(per_step), "samples")
     if stated.unit == "tokens":
         return stated.over(_amount(train.sequence_length, "tokens a sample"), "samples")
     if stated.unit == "epochs":
         drawn = draws if isinstance(draws, Amount) else _repeats(train)
-        return stated.times(drawn, "epochs").times(_have(size), "samples")
+        return stated.times(drawn, "epochs").times(have(size), "samples")
     raise Missing(Reason.UNDECLARED_KEY, f"declare `{train.samples.path}`")
 
 
 def _steps(train: Train, length: Known, samples: Known, per_step: Known) -> Amount:
-    stated = _have(length)
+    stated = have(length)
     if stated.unit == "iterations":
         return stated
     if stated.unit == "epochs" and train.steps_per_epoch.known:
         return stated.times(_amount(train.steps_per_epoch, "steps an epoch"), "steps")
-    return _have(samples).over(_have(per_step), "steps")
+    return have(samples).over(have(per_step), "steps")
 
 
 def _epochs(train: Train, length: Known, samples: Known, size: Known, draws: Known) -> Amount:
-    stated = _have(length)
+    stated = have(length)
     if stated.unit == "epochs":
         drawn = draws if isinstance(draws, Amount) else _repeats(train)
         return stated.times(drawn, "epochs")
@@ -340,19 +360,19 @@ def _epochs(train: Train, length: Known, samples: Known, size: Known, draws: Kno
     if stated.unit == "iterations" and train.steps_per_epoch.known and not whole:
         passes = stated.over(_amount(train.steps_per_epoch, "steps an epoch"), "epochs")
         return passes.times(_repeats(train), "epochs")
-    return _have(samples).over(_have(size), "epochs")
+    return have(samples).over(have(size), "epochs")
 
 
 def _tokens(train: Train, length: Known, samples: Known) -> Amount:
-    stated = _have(length)
+    stated = have(length)
     if stated.unit == "tokens":
         return stated
     per_sample = _amount(train.sequence_length, "tokens a sample")
-    return _have(samples).times(per_sample, "tokens")
+    return have(samples).times(per_sample, "tokens")
 
 
 def _in_unit(length: Known, unit: str, leaf: Stated[float]) -> Amount:
-    stated = _have(length)
+    stated = have(length)
     if stated.unit == _WORDS[unit]:
         return stated
     raise Missing(Reason.UNDECLARED_KEY, f"declare `{leaf.path}`")

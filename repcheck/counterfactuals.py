@@ -28,6 +28,7 @@ LENGTHS = ("epochs", "iterations", "samples", "tokens")
 _WORDS = {"steps": "steps", "samples": "samples", "train_flops": "training FLOPs"}
 Stage = Literal["eval-only", "aggregate", "aligned", "factor", "aligned-down"]
 STAGES: tuple[Stage, ...] = ("eval-only", "aggregate", "aligned", "factor", "aligned-down")
+_STAGE_OF: Mapping[str, Stage] = {"eval-only": "eval-only", "align": "aligned"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def wanted(evidence: Evidence, comparison: Comparison) -> Wanted:
             refused.append(one)
         else:
             declared.append(one)
-            found["eval-only" if one.change == "eval-only" else "factor"].append(one)
+            found[_STAGE_OF.get(one.change, "factor")].append(one)
     whole, lacking = maker.aggregate(declared)
     refused += lacking
     if whole is not None and whole in declared:
@@ -184,12 +185,15 @@ class _Maker:
                 yield axis, pair[0] / pair[1], *pair
         try:
             compute = self.evidence.get(Compute)
-            cost = [
-                compute.of(method, self.comparison.dataset).total.value
+            totals = [
+                compute.of(method, self.comparison.dataset).total
                 for method in (self.comparison.method, self.comparison.baseline)
             ]
         except Missing:
             return
+        if any(total.at_least for total in totals):
+            return
+        cost = [total.value for total in totals]
         if cost[1] > 0 and cost[0] / cost[1] > ALIGNED_FLOPS:
             yield "train_flops", cost[0] / cost[1], cost[0], cost[1]
 

@@ -55,6 +55,8 @@ def answers(
             for rule in speaking:
                 yield rule, effect.claim.id.get("-"), outcome(rule, effect)
     for lacking in effects.lacking(comparison):
+        if lacking.method == comparison.method.id and any(map(comparison.owns, lacking.factors)):
+            continue  # what a part is worth is for the rules on it to say
         words = f"the arm `{lacking.id}` was not run: {lacking.would_decide}"
         answer = Undetermined(
             message=words, reason=lacking.reason, would_decide=lacking.would_decide

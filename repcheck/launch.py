@@ -69,8 +69,8 @@ def variables(
     running process.
     """
     found = {VARIABLE: str(record), "REPCHECK_PROBE_BUDGET": str(BUDGET)}
-    if surgery:
-        found[SURGERY] = json.dumps([dict(one) for one in surgery])
+    if surgery or SURGERY in stated:  # no claims file operates on a run by itself
+        found[SURGERY] = json.dumps([dict(one) for one in surgery]) if surgery else ""
     if os.pathsep not in str(FRONT):  # such a folder cannot stand in a PYTHONPATH
         # An empty entry would be the working folder, which an unset PYTHONPATH does not add.
         entries = [str(FRONT), *filter(None, [stated.get("PYTHONPATH")])]

@@ -181,6 +181,8 @@ class Evaluation:
     forwards: int
     views: float | None = None
     models: int = 1
+    modules: tuple[str, ...] = ()
+    """The classes of all modules that were called, encoders and the like too."""
     params: int = 0
     in_training_mode: bool = False
     held: bool | None = None
@@ -305,14 +307,12 @@ class FlopsSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurgerySeen:
-    """A change that repcheck itself made in the running process, and how often it applied.
-
-    `kind` and `what` as asked for; `times` 0 means that it never applied: such an arm is invalid.
-    """
+    """A change that repcheck made in the process: `times` 0 means never, such an arm is invalid."""
 
     kind: str
     what: str = ""
     times: int = 0
+    places: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from repcheck.facts.compute import train_flops_of
 from repcheck.observation import EvaluatedSet, Evaluation, Observation
 from repcheck.runs import Run, Runs
 
@@ -59,6 +60,7 @@ def _budget(seen: Observation) -> Json:
         if training.samples is not None and training.unique:
             found["epochs"] = round(training.samples / training.unique, 4)
     return found | {
+        "train_flops": train_flops_of(seen),
         "unseen_cpu_share": None if unseen is None else round(unseen, 4),
         "unseen_cpu_s": None if unseen is None else round(unseen * seen.cpu_s, 2),
     }

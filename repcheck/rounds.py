@@ -13,15 +13,24 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from repcheck import edits
 from repcheck.arms import AUTO, Arm, NoArm, Target
 from repcheck.claims.comparison import Comparison, comparisons
 from repcheck.claims.model import Claims
 from repcheck.counterfactuals import STAGES, Stage, Wanted, wanted
-from repcheck.errors import Missing, Reason
+from repcheck.errors import Missing, Reason, RepcheckError
 from repcheck.fact import Evidence
 from repcheck.facts.effects import Effect, Effects, established
 from repcheck.needs import Need, needs
-from repcheck.plan import Plan, PlanOptions, arm_runs, make_plan, seeds_per_arm, within_budget
+from repcheck.plan import (
+    Plan,
+    PlanOptions,
+    arm_runs,
+    artifact_root,
+    make_plan,
+    seeds_per_arm,
+    within_budget,
+)
 from repcheck.reproduction import NOT_RUN, ONE_LOOK, reproduce
 from repcheck.runs import Runs
 from repcheck.stats.sequential import design_for
@@ -140,6 +149,7 @@ class Course:
                 continue
             try:
                 ready = self.size(arm, comparison) if AUTO in arm.set.values() else arm
+                self._can_be_edited(ready)
                 runs = arm_runs(
                     self.claims, self.options, plan, ready, replace(need, method=arm.method)
                 )
@@ -152,6 +162,13 @@ class Course:
                 continue
             plan = replace(plan, arms=(*plan.arms, ready), runs=(*plan.runs, *runs))
         return plan
+
+    def _can_be_edited(self, arm: Arm) -> None:
+        """Raise `Missing` where an arm's edits do not fit the artifact, before any run is made."""
+        try:
+            edits.check(arm.edits, self.options.root or artifact_root(self.claims))
+        except RepcheckError as error:
+            raise Missing(Reason.NO_PLACEHOLDER, str(error)) from None
 
 
 def _affordable(plan: Plan) -> Plan:

@@ -43,6 +43,7 @@ OF_RUN = {
     "reason",
     "dataset",
     "arm_kind",
+    "wall_s",
 }
 ADAPTER: TypeAdapter[Observation] = TypeAdapter(Observation)
 
@@ -88,7 +89,8 @@ def _spread(entries: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for entry in entries if isinstance(entries, list) else [entries]:
         one = dict(entry)
-        (metric, values) = next(iter(one.pop("seeds", {"": [None]}).items()))
+        stated = one.pop("seeds") if isinstance(one.get("seeds"), dict) else {"": [None]}
+        (metric, values) = next(iter(stated.items()))
         for number, value in enumerate(values):
             own = {} if value is None else {"metrics": {metric: value}, "seed": number}
             found.append(copy.deepcopy(one) | own)

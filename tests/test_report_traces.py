@@ -155,8 +155,8 @@ def test_samples_that_were_not_seen_are_absent_and_never_zero():
     made = run(observation=seen(training=blind))
     [found] = runs((made,))
     assert found["budget"] == {
-        "steps": STEPS, "samples": None, "epochs": None, "unseen_cpu_share": 0.05,
-        "unseen_cpu_s": 0.5,
+        "steps": STEPS, "samples": None, "epochs": None, "train_flops": None,
+        "unseen_cpu_share": 0.05, "unseen_cpu_s": 0.5,
     }  # fmt: skip
     assert traces("ours", (made,))["loss"][0]["samples"] == []
 

@@ -145,3 +145,11 @@ def test_a_size_that_cannot_be_found_is_said_and_ends_nothing(course):
     last = rounds(course(text), {"ours": 93.0, UP: 88.0})[-1]
     (none,) = [one for one in last.no_arms if one.id == "base+norm"]
     assert none.would_decide == "declare a model"
+
+
+def test_an_edit_that_does_not_fit_the_artifact_is_said_before_any_run(course):
+    text = TEXT.replace("override: {norm: batch}", 'override: {constant: {"t.py:WIDTH": 32}}')
+    last = rounds(course(text), {"ours": 93.0, UP: 88.0})[-1]
+    (none,) = [one for one in last.no_arms if one.id == "base+norm"]
+    assert none.reason is Reason.NO_PLACEHOLDER
+    assert "t.py" in none.would_decide

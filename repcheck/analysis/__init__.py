@@ -7,6 +7,7 @@ from pathlib import Path
 
 from repcheck import records
 from repcheck.analysis import estimators, outside
+from repcheck.analysis.closely import flops_of, networks_of
 from repcheck.analysis.evaluations import (
     Timeline,
     evaluations_of,
@@ -21,6 +22,7 @@ from repcheck.analysis.loaders import rounds_of
 from repcheck.analysis.passes import Pass, joined_ranks, passes_of
 from repcheck.analysis.processes import Job, Process, jobs_of, processes_of, seen
 from repcheck.analysis.roots import roots_of
+from repcheck.analysis.surgery import surgery_of
 from repcheck.analysis.training import Shares, Trained, main_job, share_of, trained_by
 from repcheck.analysis.weights import averages_of, digests_of, loads_of, models_of, teachers_of
 from repcheck.observation import EvaluatedSet, Evaluation, Observation
@@ -76,6 +78,9 @@ def observe(
         subprocesses=outside.programs_of(processes),
         fits=estimators.fits_of(processes),
         hashed=_hashed(processes),
+        flops=flops_of(processes, jobs),
+        networks=networks_of(processes, jobs),
+        surgery=surgery_of(processes),
         probe_errors=_errors(processes),
     )
     found = _with_weights(found, job, trained, lineage, passes)

@@ -124,6 +124,7 @@ def evaluations_of(
                 forwards=one.forwards,
                 views=one.views,
                 models=max(1, len(one.members)),
+                modules=tuple(root.cls for root in one.roots),
                 params=max((root.params for root in one.members), default=0),
                 in_training_mode=bool(one.event.flag("train_mode")),
                 held=one.event.flag("held"),

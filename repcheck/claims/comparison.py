@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from repcheck.claims.model import Claim, Claims, Dataset, Method
 from repcheck.where import Where
 
+OWN = frozenset({"gate", "gates", "component", "components", "search"})
+LOSSES = frozenset({"loss", "losses"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -32,12 +35,42 @@ class Comparison:
         """Return whether a factor (a key path such as `train.epochs`) is what the paper offers.
 
         A factor is exempt from asymmetry when it stands in `attributed_to` or in `components`, by
-        name or in a component's `differs_in`; never from a check of its effect.
+        name or in a component's `differs_in`; never from a check of its effect. `losses.cyc` is
+        offered as `cyc` too, and `a+b` (both at once) with either.
         """
         named = {name for claim in self.claims for name in claim.attributed_to.get(())}
         for component in self.method.components or ():
             named |= {component.name.get(""), *component.differs_in.get(())}
-        return any(factor == name or factor.startswith(f"{name}.") for name in named if name)
+        return any(
+            part == name or part.startswith(f"{name}.")
+            for part in parts_of(factor)
+            for name in named
+            if name
+        )
+
+    def owns(self, factor: str) -> bool:
+        """Return whether a factor is a part of the method's own making, whatever it is worth.
+
+        What the paper offers, its gates and its search; a loss too, unless something else is
+        credited with the gain.
+        """
+        heads = {part.partition(".")[0] for part in factor.split("+")}
+        if heads & OWN or self.contributes(factor):
+            return True
+        losses = {loss.name.get("") for loss in self.method.losses or ()} - {""}
+        credited = any(claim.attributed_to.known for claim in self.claims)
+        return not credited and bool(heads & LOSSES or losses & {*parts_of(factor)})
+
+
+def parts_of(factor: str) -> tuple[str, ...]:
+    """Return the names that a factor goes by: `losses.cyc+aug` is losses.cyc, cyc and aug."""
+    found: dict[str, None] = {}
+    for part in factor.split("+"):
+        head, _, rest = part.partition(".")
+        found[part] = None
+        if rest and head in OWN | LOSSES:
+            found[rest] = None
+    return tuple(found)
 
 
 def dataset_of(claims: Claims, claim: Claim, method: Method) -> str:

@@ -14,6 +14,8 @@ from repcheck.claims.comparison import Comparison, comparisons, dataset_named
 from repcheck.claims.model import Claims, Method
 from repcheck.errors import Missing
 from repcheck.fact import Evidence, Fact
+from repcheck.facts.compute import measured
+from repcheck.facts.cost_lines import cost_lines
 from repcheck.facts.evaluation_lines import evaluation_lines
 from repcheck.facts.length_lines import length_lines
 from repcheck.facts.line import Line, Sides
@@ -102,6 +104,7 @@ def _lines(claims: Claims, observed: Observed, method: Method) -> list[Line]:
         *length_lines(sides, stated, found, why),
         *recipe_lines(sides, _trace(observed, method, name)),
         *evaluation_lines(sides),
+        *cost_lines(sides, None if sight is None else measured(sight), why),
     ]
     return [line for line in lines if line is not None]
 

@@ -50,6 +50,7 @@ TOUCHES: Mapping[str, frozenset[str]] = {
     "ensemble_size": frozenset({"views", *_LENGTH, "evaluated parameters"}),
     "distillation": frozenset({"teachers"}),
     "pretrained": frozenset({"loaded weights"}),
+    "losses": _STRUCTURE | {"samples", "samples a step", "teachers"},
     "augmentation": frozenset({"different samples", "views a sample"}),
     "eval": frozenset({"views", "evaluated set", "averaged weights", "evaluation mode"}),
 }
@@ -71,7 +72,7 @@ class Change:
 def allowed_keys(arm: Arm) -> frozenset[str]:
     """Return what an arm may change: what its factors touch, the structure where none is known."""
     found: frozenset[str] = frozenset()
-    for factor in arm.factors:
+    for factor in (part for factor in arm.factors for part in factor.split("+")):
         best = max(
             (name for name in TOUCHES if factor == name or factor.startswith(f"{name}.")),
             key=len,

@@ -25,6 +25,7 @@ from repcheck.facts.arm_diff import (
     same_end,
     same_start,
 )
+from repcheck.facts.bill import train_bill
 from repcheck.facts.factors import Factors
 from repcheck.facts.gains import StatedGain, stated_gain
 from repcheck.facts.reruns import Reruns
@@ -79,9 +80,14 @@ class Effect:
 
     @property
     def contribution(self) -> bool:
-        """Return whether the arm changes what the paper offers: it may well explain the gain."""
+        """Return whether the arm changes what the paper offers: it may well explain the gain.
+
+        So may a part of the method's own making that the arm takes from it.
+        """
         lengths = ("train.epochs", "train.iterations", "train.samples")
         factors = {*self.arm.factors, *(lengths if self.arm.kind == "aligned" else ())}
+        if self.removes and any(self.comparison.owns(factor) for factor in self.arm.factors):
+            return True
         return any(self.comparison.contributes(factor) for factor in factors)
 
     @property
@@ -365,7 +371,10 @@ def _on_target(arm: Arm, mine: Sequence[Run]) -> Reach | None:
 
 
 def axis_of(run: Run, axis: str) -> float | None:
-    """Return what a run spent on an axis: samples, steps, train_flops; None if it was not seen."""
+    """Return what a run spent on an axis: samples, steps, train_flops; None if it was not seen.
+
+    FLOPs of which only a lower bound is known are none.
+    """
     seen = run.observation
     training = seen.training if seen is not None else None
     if seen is None or training is None:
@@ -373,19 +382,10 @@ def axis_of(run: Run, axis: str) -> float | None:
     if axis in {"samples", "steps"}:
         value = training.samples if axis == "samples" else training.steps
         return None if value is None else float(value)
-    return _train_flops(run, a_sample=axis == "flops a sample")
-
-
-def _train_flops(run: Run, *, a_sample: bool) -> float | None:
-    seen = run.observation
-    assert seen is not None
-    assert seen.training is not None
-    calls = [one for one in seen.flops if one.phase in {"train", "teacher"} and one.rows]
-    if not calls or any(one.coverage < 0.99 for one in calls) or not seen.training.samples:
+    try:
+        bill = train_bill(seen, training)
+    except Missing:
         return None
-    by_root: dict[int, float] = {}
-    for one in calls:
-        whole = one.forward + one.backward + one.recompute
-        by_root[one.root] = max(by_root.get(one.root, 0.0), whole / one.rows)
-    each = sum(by_root.values())
-    return each if a_sample else each * seen.training.samples
+    if bill.at_least:
+        return None
+    return bill.whole if axis == "flops a sample" else bill.whole * bill.samples

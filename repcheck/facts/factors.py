@@ -58,8 +58,9 @@ ALIASES = {
 
 
 def canonical(factor: str) -> str:
-    """Return a factor's key path; a name that is none stays as it is."""
-    return ALIASES.get(factor.lower().replace("-", "_"), factor)
+    """Return a factor's key path; a name that is none stays as it is, and so does the + of two."""
+    parts = (part.strip() for part in factor.split("+"))
+    return "+".join(ALIASES.get(part.lower().replace("-", "_"), part) for part in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,17 +10,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self
 
+from repcheck.amount import spread
 from repcheck.budget import Amount, Budget, Known, figure, stated_budget
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Claims, Method
 from repcheck.errors import Inapplicable, Missing
 from repcheck.fact import Evidence, Fact, Level, Quantity
+from repcheck.facts.compute import Compute
 from repcheck.facts.observed import COUNTED, Observed, source_of
 from repcheck.facts.pace import Pace, against, fewer_devices, in_views, middle, paces, repetition
 from repcheck.where import Where
 
 Unit = Literal[
-    "length", "per_step", "train_size", "draws", "steps", "samples", "epochs", "tokens", "env_steps"
+    "length",
+    "per_step",
+    "train_size",
+    "draws",
+    "steps",
+    "samples",
+    "epochs",
+    "tokens",
+    "env_steps",
+    "train_flops",
+    "inference_flops",
+    "wall",
 ]
 
 
@@ -71,13 +84,14 @@ class Work(Fact):
     label: ClassVar[str] = "training work"
     claims: Claims
     observed: Observed | None = None
+    compute: Compute = field(default_factory=Compute)
     _made: dict[tuple[str, str, str], Seen] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def draw(cls, evidence: Evidence) -> Self:
         """Read the stated budgets, and take what was counted where there are runs."""
         observed = evidence.get(Observed) if evidence.runs else None
-        return cls(claims=evidence.claims, observed=observed)
+        return cls(claims=evidence.claims, observed=observed, compute=evidence.get(Compute))
 
     def of(self, method: Method, *, beside: Method | None = None, dataset: str = "") -> Seen:
         """Return a method's work, as observed or else as stated beside another's."""
@@ -89,10 +103,40 @@ class Work(Fact):
     def _of(self, method: Method, beside: Method | None, dataset: str) -> Seen:
         stated = stated_budget(self.claims, method, beside=beside, dataset=dataset)
         found = self.paces(method, stated, dataset)
-        if not found or fewer_devices(method, middle(found).training):
-            return Seen(method=method.id, budget=stated)
-        counted = _counted(method, stated, found)
-        return Seen(method=method.id, budget=stated.overruled(counted, _mixed(stated, found)))
+        fewer = bool(found) and fewer_devices(method, middle(found).training)
+        whole = found and not fewer
+        counted = _counted(method, stated, found) if whole else {}
+        mixed = _mixed(stated, found) if whole else set()
+        counted |= self._cost(method, stated, dataset, fewer=fewer)
+        return Seen(method=method.id, budget=stated.overruled(counted, mixed))
+
+    def _cost(
+        self, method: Method, stated: Budget, dataset: str, *, fewer: bool
+    ) -> dict[str, Known]:
+        """Return what was measured of the cost; a bound takes the place of no statement.
+
+        A training on fewer devices than stated is another training.
+        """
+        cost = self.compute.find(method, dataset)
+        if cost is None:
+            return {}
+        seen: dict[str, Known] = {}
+        for unit, name in (
+            ("train_flops", "total"),
+            ("inference_flops", "inference"),
+            ("wall", "wall"),
+        ):
+            if fewer and unit != "inference_flops":
+                continue
+            try:
+                amount: Amount = getattr(cost, name)
+            except Missing as missing:
+                if not stated.has(unit):
+                    seen[unit] = missing
+                continue
+            if not (amount.at_least and stated.has(unit)):
+                seen[unit] = amount
+        return seen
 
     def paces(self, method: Method, stated: Budget, dataset: str = "") -> list[Pace]:
         """Return what was counted of each run of a method; nothing if no training was seen."""
@@ -188,14 +232,12 @@ def _amount(
     if value is None:
         return None
     values = [float(one) for one in map(get, found) if one is not None]
-    low, high = min(values), max(values)
-    span = f"{figure(low)} to {figure(high)} over {len(values)} runs" if low < high else ""
     return Amount(
         value=float(value),
         unit=unit,
         made_of=f"{source_of(run.run)}{COUNTED}",
         place=place,
-        span=span,
+        span=spread(values, unit),
     )
 
 

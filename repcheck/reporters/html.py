@@ -19,6 +19,8 @@ from markupsafe import Markup
 from repcheck.places import place
 from repcheck.reporter import Report, Reporter
 from repcheck.reporters.parts import (
+    arms,
+    budget,
     cards,
     checks,
     forest,
@@ -67,6 +69,9 @@ def view(report: Report) -> dict[str, Any]:
         "chapters": checks.chapters(report["coverage"]["tricks"]),
         "spoken": checks.spoken(report),
         "no_rule": [t for t in report["coverage"]["tricks"] if t["reason"] == "no-rule-yet"],
+        "arm_panels": arms.panels(report),
+        "arms_lacking": arms.lacking(report),
+        "budgets": budget.budgets(report),
         "panels": panels,
         "more_strips": more_strips,
         "matrices": matrices,

@@ -17,8 +17,16 @@ def start(path):
     for install in (imports.install, processes.install, seeds.install, estimators.install):
         rec.guarded(install)
     rec.guarded(imports.when_imported, "copy", copies.watch)
+    if os.environ.get("REPCHECK_SURGERY"):
+        rec.guarded(_operate)
     rec.guarded(imports.when_imported, "torch", _torch)
     rec.guarded(audit.install, path)
+
+
+def _operate():
+    from . import surgery
+
+    surgery.begin()
 
 
 def _torch(torch):

@@ -10,13 +10,15 @@ try:
 except ImportError:
     from threading import get_ident
 
-from . import content, loaders, trained, weights
+from . import closely, content, loaders, trained, weights
 from .counts import counts
 from .passes import Passes
 from .patches import patch
 from .recorder import rec
 from .settings import autocast_since_step
 
+afterwards = []
+"""Functions that are called when all is known of a call from outside any module."""
 LOOKED = 63
 """A mask: every 64th forward it is looked whether a frozen module can learn again."""
 
@@ -76,19 +78,47 @@ def _maker(torch, state):
             try:
                 root = state.roots.get(id(self))
                 if root is None or root.ref() is not self:
-                    rec.guarded(_meet, self)
+                    root = rec.guarded(_meet, self)
+                if root is not None and root.close is not None:
+                    look = _wanted(root, self, args, kwargs)
+                    if look is not None:
+                        return _looked_at(look, original, self, args, kwargs)
                 result = original(self, *args, **kwargs)
-                try:
-                    _leave(self, args, kwargs, result, me)
-                except Exception as exc:
-                    rec.error("forwards.leave", exc)
+                _left(self, args, kwargs, result, me)
                 return result
             finally:
                 busy.discard(me)
+                for function in afterwards:
+                    function()
 
         return __call__
 
     return make
+
+
+def busy():
+    """Return the threads that are within a call that the probe looks at."""
+    return _Forwards.busy
+
+
+def _looked_at(look, original, module, args, kwargs):
+    result = closely.run(look, original, module, args, kwargs)
+    _left(module, args, kwargs, result, get_ident())
+    with unseen():
+        rec.guarded(_after_look, look, module, args, kwargs)
+    return result
+
+
+def _after_look(look, module, args, kwargs):
+    x = _input(args, kwargs)
+    closely.after_forward(look, module, 0 if x is None else _rows(x))
+
+
+def _left(module, args, kwargs, result, me):
+    try:
+        _leave(module, args, kwargs, result, me)
+    except Exception as exc:
+        rec.error("forwards.leave", exc)
 
 
 def _recomputes(me):
@@ -98,20 +128,20 @@ def _recomputes(me):
 
 
 def _meet(module):
-    if modes():
-        with unseen():
-            _know(module)
-    else:
-        _know(module)
+    if not modes():
+        return _know(module)
+    with unseen():
+        return _know(module)
 
 
 def _know(module):
     kind = getattr(_Forwards.torch.nn.parameter, "UninitializedTensorMixin", ())
     if any(isinstance(p, kind) for p in module.parameters()):
-        return  # its parameters wait for the first forward to get their shapes
+        return None  # its parameters wait for the first forward to get their shapes
     root = _Forwards.state.root_of(module)
     if root.params:
         weights.before_first_forward(root)
+    return root
 
 
 def _leave(module, args, kwargs, result, me):
@@ -142,6 +172,22 @@ def modes():
 def unseen():
     """Return a context in which neither modes nor subclasses of tensors are called."""
     return _Forwards.torch._C.DisableTorchFunction()
+
+
+def _wanted(root, module, args, kwargs):
+    """Return a look at this call, or None; told apart by the shape of what a call is fed with."""
+    try:
+        x = args[0] if args else None
+        if type(x) is _Forwards.torch.Tensor and not modes():
+            return closely.wanted(root, module, x.shape)
+        with unseen():
+            x = _input(args, kwargs)
+            return closely.wanted(root, module, tuple(x.shape) if _is_tensor(x) else ())
+    except Exception as exc:
+        root.close = None
+        if not getattr(x, "is_nested", False):  # that has no shape to be known by
+            rec.error("closely.wanted", exc)
+        return None
 
 
 def _input(args, kwargs):

@@ -9,8 +9,9 @@ try:
 except ImportError:
     from threading import get_ident
 
-from . import averages, forwards, loaders, trained, weights
+from . import averages, closely, forwards, loaders, trained, weights
 from .counts import counts
+from .groups import about, number, plain
 from .patches import patch, unpatch
 from .recorder import rec
 
@@ -91,13 +92,14 @@ def _backward(original):
             rec.error("steps.before_backward", exc)
         within[me] = True
         try:
-            result = original(tensors, *args, **kwargs)
+            result = closely.backward(original, (tensors, *args), kwargs, 3)
         finally:
             within.pop(me, None)
         try:
             inputs = kwargs.get("inputs")
             if inputs is None or _is_held(inputs):
                 trained.after_backward()
+                closely.after_backward()
             else:
                 trained.unfire()
         except Exception as exc:
@@ -129,12 +131,13 @@ def _grad(original):
         held = rec.guarded(_before_grad, outputs, inputs, twice)
         within[me] = True
         try:
-            result = original(outputs, inputs, *args, **kwargs)
+            result = closely.backward(original, (outputs, inputs, *args), kwargs, 4)
         finally:
             within.pop(me, None)
         # A gradient that is differentiated in turn belongs to a loss that is still to come.
         if held:
             rec.guarded(trained.after_backward)
+            rec.guarded(closely.after_backward)
         elif not twice:
             rec.guarded(trained.unfire)
         return result
@@ -153,7 +156,8 @@ def _making(original):
     def __init__(self, *args, **kwargs):
         result = original(self, *args, **kwargs)
         if rec.on:
-            rec.guarded(_known, self)
+            with forwards.unseen():
+                rec.guarded(_known, self)
             if not hasattr(_optimizers(), "register_optimizer_step_post_hook"):
                 rec.guarded(_wrap_step, type(self))
         return result
@@ -214,41 +218,6 @@ def _hold():
         root.key = None
 
 
-def _plain(value):
-    if isinstance(value, bool) or value is None or isinstance(value, (int, str)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, (list, tuple)) and len(value) <= 4:
-        return [_plain(one) for one in value]
-    return _number(value)
-
-
-def _number(value):
-    if isinstance(value, float):
-        return value
-    if getattr(getattr(value, "device", None), "type", "cpu") != "cpu":
-        return NAN
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return NAN
-
-
-def _about(group):
-    about = {
-        "n": sum(p.numel() for p in group["params"]),
-        "tensors": len(group["params"]),
-    }
-    for name, value in list(group.items())[:40]:
-        if name in ("params", "param_names"):
-            continue
-        plain = _plain(value)
-        if plain is not None and plain == plain:
-            about[str(name)[:40]] = plain
-    return about
-
-
 def _serial_of(p):
     shape = tuple(p.shape)
     known = _Steps.serials.get(id(p))
@@ -278,9 +247,9 @@ def _tell(optimizer, known):
         i=known.i,
         cls="%s.%s" % (type(optimizer).__module__, type(optimizer).__qualname__),
         mro=below[:10],
-        defaults={k: _plain(v) for k, v in list(optimizer.defaults.items())[:40]},
+        defaults={k: plain(v) for k, v in list(optimizer.defaults.items())[:40]},
         ngroups=len(groups),
-        groups=[_about(group) for group in groups[:GROUPS]],
+        groups=[about(group) for group in groups[:GROUPS]],
         params=_ranges(groups),
     )
     known.fields = _fields(optimizer)
@@ -289,7 +258,7 @@ def _tell(optimizer, known):
 def _fields(optimizer):
     """Return every scalar field but the learning rate of the first groups, for comparison."""
     return [
-        {k: _plain(v) for k, v in group.items() if k not in ("params", "lr", "param_names")}
+        {k: plain(v) for k, v in group.items() if k not in ("params", "lr", "param_names")}
         for group in optimizer.param_groups[:GROUPS]
     ]
 
@@ -303,8 +272,8 @@ def look_at_groups():
         fields = _fields(optimizer)
         if fields != known.fields:
             known.fields = fields
-            about = [_about(group) for group in optimizer.param_groups[:GROUPS]]
-            rec.event("groups", i=known.i, groups=about)
+            found = [about(group) for group in optimizer.param_groups[:GROUPS]]
+            rec.event("groups", i=known.i, groups=found)
 
 
 def after_step(optimizer, _args, _kwargs):
@@ -312,14 +281,18 @@ def after_step(optimizer, _args, _kwargs):
     # While a step is compiled this is a constant, and nothing of the probe gets into the graph.
     if _Steps.compiling() or not rec.on:
         return
+    closely.pause(on=True)
     try:
         if forwards.modes():
             with forwards.unseen():
                 _after_step(optimizer)
         else:
             _after_step(optimizer)
+        closely.after_step()
     except Exception as exc:
         rec.error("steps.after_step", exc)
+    finally:
+        closely.pause(on=False)
 
 
 def _after_step(optimizer):
@@ -360,7 +333,7 @@ def _after_step(optimizer):
 
 def _lr(group):
     lr = group.get("lr", NAN)
-    return lr if type(lr) is float else _number(lr)
+    return lr if type(lr) is float else number(lr)
 
 
 def _rarely(optimizer, known, steps):

@@ -2,6 +2,7 @@
 
 import weakref
 
+from . import looks
 from .recorder import rec
 
 
@@ -9,8 +10,8 @@ class Root:
     """A module that was called from outside any module; `ref` is weak."""
 
     __slots__ = (
-        "anchor", "can_train", "cls", "form", "forwards_off", "forwards_train", "gap", "id",
-        "in_opt", "key", "modal", "params", "ref", "rows", "sign",
+        "anchor", "can_train", "close", "cls", "form", "forwards_off", "forwards_train", "gap",
+        "id", "in_opt", "key", "modal", "params", "ref", "rows", "sign",
     )  # fmt: skip
 
     def __init__(self, number, module):
@@ -28,6 +29,7 @@ class Root:
         self.sign = None
         self.rows = 0
         self.modal = {}
+        self.close = looks.Seen() if self.params else None
 
     def look(self, module):
         """Return whether a parameter can get a gradient; keep a place that tells when it changes.
@@ -110,6 +112,7 @@ def install(torch):
     from . import (
         averages,
         checkpoints,
+        closely,
         compiled,
         content,
         forwards,
@@ -128,7 +131,8 @@ def install(torch):
         cuda=bool(getattr(torch.version, "cuda", None)),
         deterministic=bool(determined()),
     )
-    for watch in (weights, averages, checkpoints, settings, loaders, steps, forwards, compiled):
+    own = (weights, averages, checkpoints, settings, loaders)
+    for watch in (*own, closely, steps, forwards, compiled):
         try:
             watch.install(torch, state)
         except Exception as exc:

@@ -15,6 +15,7 @@ Json = Mapping[str, Any]
 SECTIONS = (
     *("main", "verdict", "claims", "checks", "flagged", "undetermined", "no-rule-yet", "cards"),
     *(
+        "arms",
         "budgets",
         "training",
         "unseen",

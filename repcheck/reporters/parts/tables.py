@@ -122,6 +122,7 @@ def _line(key: str, methods: Sequence[Mapping[str, Entry]]) -> Line:
     return Line(key=key, entries=row, differs=len(declared - {""}) > 1 or len(observed - {""}) > 1)
 
 
+_SAID_WITH_IT = ("value", "convention")  # of `model.flops`, which the line of the whole compares
 _ELSEWHERE = {"role", "train.command", "eval.command"}  # the head of the table, and every run
 
 
@@ -142,6 +143,8 @@ def _entries(method: Json) -> dict[str, Entry]:
             source=str(one.get("source") or ""),
             why=str(one.get("why") or ""),
         )
+        for part in _SAID_WITH_IT:
+            found.pop(f"{one['key']}.{part}", None)
         whole = one["key"].rpartition(".")[0]
         if whole in found and found[whole] == Entry(declared=str(one["declared"])):
             del found[whole]  # `tta: none` is what the line `tta.views` is about

@@ -53,7 +53,7 @@ FACTORS = ("batch_size", "devices", "grad_accum")
 KEYS = tuple(f"train.{name}" for name in FACTORS)
 
 
-@rule("RC101", Severity.MAJOR)
+@rule("RC101", Severity.MAJOR, factors=("train.batch_size", "train.grad_accum", "samples", "steps"))
 def check(
     comparison: Comparison, work: Work, *, minor: float = 1.05, major: float = 1.25
 ) -> Answer:

@@ -108,7 +108,7 @@ def _strength(method: Method, agreement: Agreement, name: str) -> Strength:
     )
 
 
-@rule("RC108", Severity.MAJOR)
+@rule("RC108", Severity.MAJOR, factors=("ema", "swa", "ensemble_size", "tta", "distillation.self"))
 def check(comparison: Comparison, agreement: Agreement) -> Answer:
     if found := mismatches(comparison, keys=KEYS):
         return found

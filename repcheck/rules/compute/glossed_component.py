@@ -26,10 +26,14 @@ the other components only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Efficiency
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
+from repcheck.facts.cost_lines import other_input
 from repcheck.facts.costs import Cost, Costs, flops_cost, whole
 from repcheck.finding import graded, times
 from repcheck.rule import (
@@ -56,14 +60,33 @@ def check(
     partial = [row for row in rows if _scoped(row) and not whole(row)]
     complete = [row for row in rows if _scoped(row) and whole(row)]
     for row in complete:
-        if (answer := _beside_the_model(comparison, row, minor, major)) is not None:
+        if (answer := _beside_the_model(comparison, costs, row, minor, major)) is not None:
             return answer
     if silent is not None and not partial:
         raise Missing(Reason.UNDECLARED_KEY, f"declare `{silent.scope.path}`")
     if partial and not complete and not comparison.method.model.flops.value.known:
         return _part_only(comparison, costs, partial[0])
-    seen = tuple(_scope(row) for row in rows)
-    return Cleared(message="the whole is reported", seen=seen, limit=f"would see {times(minor)}")
+    return _reported(comparison, costs, complete, rows, minor)
+
+
+def _reported(
+    comparison: Comparison,
+    costs: Costs,
+    complete: Sequence[Efficiency],
+    rows: Sequence[Efficiency],
+    minor: float,
+) -> Outcome:
+    """Return that the whole is reported: as measured where its FLOPs were, else by its words."""
+    scopes = tuple(_scope(row) for row in rows)
+    given = any(row.flops.value.known for row in complete)
+    found = costs.measured("forward", comparison.method, comparison.dataset)
+    limit = f"would see {times(minor)}"
+    if not given or found is None:
+        return Cleared(message="the whole is reported", seen=scopes, limit=limit)
+    if found.at_least:
+        raise Missing(Reason.NOT_OBSERVED, f"a whole count: {found} ({found.at_least})")
+    words = f"the whole is reported: one example of `{comparison.method.id}` takes {found}"
+    return Cleared(message=words, seen=found.quantity, limit=limit)
 
 
 def _scoped(row: Efficiency) -> bool:
@@ -80,40 +103,88 @@ def _part_only(comparison: Comparison, costs: Costs, row: Efficiency) -> Outcome
     theirs = [r for r in costs.rows(comparison.baseline) if _scoped(r) and whole(r)]
     mine = _scope(row)
     words = f"the cost of `{comparison.method.id}` covers a part only ({mine.value})"
+    found = costs.measured("forward", comparison.method, comparison.dataset)
+    seen: tuple[Quantity, ...] = (mine,)
+    if found is not None and row.flops.value.known:
+        part = flops_cost(f"{comparison.method.id}.efficiency.flops", row.flops)
+        ratio = found.value / part.value if part.value else 0.0
+        words = f"{words}: {part} of {found} an example ({times(ratio)})"
+        words += _dearest(comparison, costs)
+        seen = (mine, found.quantity)
     if not theirs:
         return Undetermined(
             message=words,
             reason=Reason.UNDECLARED_KEY,
             would_decide="add an end-to-end row to `efficiency` for both methods",
-            seen=mine,
+            seen=seen,
         )
     left_out = row.components_excluded
     return Flagged(
         message=f"{words}; `{comparison.baseline.id}` is counted end to end",
         kind=Kind.ASYMMETRY,
-        seen=(mine, _scope(theirs[0])),
+        seen=(*seen, _scope(theirs[0])),
         at=left_out.place if left_out.known else row.scope.place,
     )
 
 
+def _dearest(comparison: Comparison, costs: Costs) -> str:
+    """Return which of several evaluated modules takes most, in words."""
+    cost = costs.compute.find(comparison.method, comparison.dataset)
+    if cost is None or cost.example is None or len(cost.example.parts) < 2:
+        return ""
+    name, flops = cost.example.parts[0]
+    return f", {flops / cost.example.forward:.0%} of it in `{name}`"
+
+
 def _beside_the_model(
-    comparison: Comparison, row: Efficiency, minor: float, major: float
+    comparison: Comparison, costs: Costs, row: Efficiency, minor: float, major: float
 ) -> Outcome | None:
-    model = comparison.method.model
-    if not (row.flops.value.known and model.flops.value.known) or row.form.get("deploy") == "train":
+    if not row.flops.value.known or row.form.get("deploy") == "train":
         return None
     name = comparison.method.id
-    whole_model: Cost = flops_cost(f"{name}.flops", model.flops)
-    tabled: Cost = flops_cost(f"{name}.efficiency.flops", row.flops)
-    ratio = whole_model.over(tabled)
-    severity = graded(ratio, minor, major)
-    if severity is None or whole_model.looks_like_macs(tabled):
+    tabled = flops_cost(f"{name}.efficiency.flops", row.flops)
+    of_all, words = _whole_model(comparison, costs)
+    if of_all is None:
         return None
+    cost = costs.compute.find(comparison.method, comparison.dataset)
+    if of_all.measured and cost and cost.example and other_input(row.flops, cost.example.shape):
+        key = row.flops.place.path
+        raise Missing(Reason.CONFLICTING_EVIDENCE, f"give `{key}` at the input of the experiments")
+    ratio = of_all.over(tabled)
+    severity = graded(ratio, minor, major)
+    if severity is None or of_all.looks_like_macs(tabled):
+        return None
+    if _halved(of_all, tabled, minor):
+        return Undetermined(
+            message=f"an end-to-end row gives `{name}` {tabled}, {words} ({times(ratio)})",
+            reason=Reason.CONFLICTING_EVIDENCE,
+            would_decide=f"declare `{row.flops.place.join('convention')}`",
+            seen=(tabled.quantity, of_all.quantity),
+        )
     return Flagged(
-        message=f"an end-to-end row gives `{name}` {tabled}, its model has "
-        f"{whole_model} ({times(ratio)})",
+        message=f"an end-to-end row gives `{name}` {tabled}, {words} ({times(ratio)})",
         kind=Kind.MISMATCH,
         severity=severity,
-        seen=(tabled.quantity, whole_model.quantity),
+        seen=of_all.quantity if of_all.measured else (tabled.quantity, of_all.quantity),
         at=row.flops.value.place,
     )
+
+
+def _halved(of_all: Cost, tabled: Cost, minor: float) -> bool:
+    """Return whether the row, read as MACs, is the whole but for what its counter left out."""
+    if not of_all.measured or tabled.convention:
+        return False
+    return of_all.value <= 2 * minor * tabled.value
+
+
+def _whole_model(comparison: Comparison, costs: Costs) -> tuple[Cost | None, str]:
+    """Return the cost of all that runs for one view of an example, and how to say it."""
+    method = comparison.method
+    found = costs.measured("forward", method, comparison.dataset)
+    if found is not None:
+        one = replace(found, value=found.value / costs.views(method, comparison.dataset))
+        return one, f"one example takes {one}{_dearest(comparison, costs)}"
+    if not method.model.flops.value.known:
+        return None, ""
+    stated = flops_cost(f"{method.id}.flops", method.model.flops)
+    return stated, f"its model has {stated}"

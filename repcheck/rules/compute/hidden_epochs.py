@@ -50,7 +50,11 @@ from repcheck.rule import (
 KEYS = tuple(f"train.{unit}" for unit in LENGTHS)
 
 
-@rule("RC102", Severity.MAJOR)
+@rule(
+    "RC102",
+    Severity.MAJOR,
+    factors=("samples", "steps", "train.epochs", "train.iterations", "train.samples"),
+)
 def check(
     comparison: Comparison, work: Work, *, minor: float = 1.05, major: float = 1.25
 ) -> Answer:

@@ -9,10 +9,12 @@ The training cost stands in the paper's cost table beside the inference cost. Fo
 normalisation into a convolution changes the training cost by next to nothing.
 
 ## How it is decided
-For a method with `reparam: true`: `train_flops_per_sample` of both. The finding is a ratio above
-1.25 that the paper does not report: no row of `efficiency` with `form: train` for the method, and
-no place in the paper given for its training cost. A training cost that is declared nowhere is
-undetermined.
+For a method with `reparam: true`, or one whose trained form was seen to cost more than 1.25 times
+the forward FLOPs, and to have more than 1.05 times the parameters, of the form that was evaluated:
+the training FLOPs of a sample of both, as a rerun measured them, else `train_flops_per_sample` as
+declared. The finding is a ratio above 1.25 that the paper does not report: no row of `efficiency`
+with `form: train` for the method, and no place in the paper given for its training cost. A training
+cost that nobody knows is undetermined; so is an incomplete count.
 
 ## How to fix
 Add the training FLOPs a sample, or the GPU hours, of both to the table.
@@ -26,8 +28,8 @@ from __future__ import annotations
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Method
-from repcheck.facts.costs import Cost, Costs
-from repcheck.finding import contribution, maybe_macs, mismatches, times
+from repcheck.facts.costs import Cost, Costs, counted
+from repcheck.finding import conservative, contribution, maybe_macs, mismatches, times
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -39,18 +41,27 @@ from repcheck.rule import (
 )  # fmt: skip
 
 
-@rule("RC107", Severity.MINOR)
+@rule("RC107", Severity.MINOR, factors=("reparam", "train_flops"))
 def check(comparison: Comparison, costs: Costs, *, band: float = 1.25) -> Answer:
     if found := mismatches(comparison, keys=("reparam",)):
         return found
     ours, theirs = comparison.method, comparison.baseline
-    if not ours.reparam.value:
+    cost = costs.compute.find(ours, comparison.dataset)
+    folds = cost.folds(band) if cost else None
+    if not folds and not ours.reparam.known and folds is not None:
+        return NotApplicable(
+            message=f"`{ours.id}` was evaluated in the form in which it was trained: not folded"
+        )
+    if not folds and not ours.reparam.value:
         return NotApplicable(message=f"`{ours.id}` is not re-parameterised, as declared")
-    mine, other = costs.training(ours), costs.training(theirs)
+    mine, other = costs.both("training", comparison)
     ratio, seen = mine.over(other), (mine.quantity, other.quantity)
     words = f"one training sample of `{ours.id}` costs {times(ratio)} one of `{theirs.id}`"
+    counted(mine, other, above=ratio > band)
     if ratio <= band:
-        return Cleared(message=words, seen=seen, limit=f"would have seen {times(band)}")
+        clear = Cleared(message=words, seen=seen, limit=f"would have seen {times(band)}")
+        fewer = mine.measured and ratio < 1 / band
+        return [clear, conservative(words, seen, mine.place)] if fewer else clear
     if mine.looks_like_macs(other):
         return maybe_macs(words, ours, seen)
     if _reported(ours, mine, costs):

@@ -39,7 +39,7 @@ from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Severit
 KEYS = ("train.repeats", "train.steps_per_epoch")
 
 
-@rule("RC103", Severity.MAJOR)
+@rule("RC103", Severity.MAJOR, factors=("train.repeats", "train.views", "samples"))
 def check(
     comparison: Comparison, work: Work, *, minor: float = 1.05, major: float = 1.25
 ) -> Answer:

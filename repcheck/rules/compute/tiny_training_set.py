@@ -48,7 +48,7 @@ _LITTLE = re.compile(
 )
 
 
-@rule("RC109", Severity.MINOR)
+@rule("RC109", Severity.MINOR, factors=("train.subset", "train_data"))
 def check(comparison: Comparison, work: Work, *, share: float = 0.50, sizes: int = 3) -> Answer:
     method, claims = comparison.method, work.claims
     dataset = dataset_named(claims, method.train_data.get("") or comparison.dataset)

@@ -52,7 +52,7 @@ FIELDS = ("weights", "data", "images", "labels")
 KEYS = ("pretrained", *(f"pretrained.{field}" for field in FIELDS))
 
 
-@rule("RC406", Severity.MAJOR)
+@rule("RC406", Severity.MAJOR, factors=("pretrained",))
 def check(comparison: Comparison, origins: Origins, *, band: float = 1.05) -> Answer:
     if found := mismatches(comparison, keys=KEYS):
         return found

@@ -47,7 +47,7 @@ from repcheck.rule import (
 KEYS = ("distillation", "distillation.teacher")
 
 
-@rule("RC407", Severity.MAJOR)
+@rule("RC407", Severity.MAJOR, factors=("distillation", "curriculum"))
 def check(comparison: Comparison, origins: Origins) -> Answer:
     if found := mismatches(comparison, keys=KEYS):
         return found

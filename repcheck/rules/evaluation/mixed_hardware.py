@@ -10,7 +10,9 @@ machine. A method that is slower here than its baseline gains nothing from it: a
 
 ## How it is decided
 The declared conditions of both rows of `efficiency`, key by key. Equal words only say that the
-authors say so; a key that one of them leaves out decides nothing.
+authors say so; a key that one of them leaves out decides nothing. Where a rerun counted the FLOPs
+of both, the claimed speed-up stands beside their ratio: that says how plausible it is, and decides
+nothing either, as memory and kernels cost time too.
 
 ## How to fix
 Measure both on one machine, with one precision, batch size and framework.
@@ -27,9 +29,21 @@ from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Claims, Efficiency
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
+from repcheck.facts.costs import Costs
 from repcheck.facts.recipe import same_words
 from repcheck.facts.table import Table
-from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Severity, rule
+from repcheck.finding import times
+from repcheck.rule import (
+    Answer,
+    Cleared,
+    Flagged,
+    Kind,
+    NotApplicable,
+    Severity,
+    Undetermined,
+    rule,
+)
+from repcheck.units import print_duration
 
 _KEYS = ("hardware", "precision", "batch_size", "threads", "framework")
 _PRECISIONS = {"float16": "fp16", "half": "fp16", "float32": "fp32", "single": "fp32",
@@ -37,11 +51,12 @@ _PRECISIONS = {"float16": "fp16", "half": "fp16", "float32": "fp32", "single": "
 _NEEDED = ("hardware", "precision", "batch_size")
 _COPIED = frozenset({"copied", "copied-from-paper", "third-party"})
 _MEASURED = frozenset({"measured", "ours-rerun", "retrained-by-us"})
+BEYOND = 1.5
 _SPEED = frozenset({"speed", "efficiency"})
 
 
 @rule("RC507", Severity.MAJOR)
-def check(comparison: Comparison, table: Table) -> Answer:
+def check(comparison: Comparison, table: Table, costs: Costs) -> Answer:
     ours = _speeds(table.claims, comparison.method.id)
     theirs = _speeds(table.claims, comparison.baseline.id)
     if not ours or not theirs:
@@ -55,11 +70,54 @@ def check(comparison: Comparison, table: Table) -> Answer:
     for key in _NEEDED:
         for row in pair:
             getattr(row, key).value  # noqa: B018  (raises with the key that is missing)
+    if beside := _beside_flops(comparison, costs, *pair):
+        return beside
     return Cleared(
         message="both speeds were measured under the same declared conditions",
         seen=Quantity(name="hardware", value=pair[0].hardware.value, source=str(pair[0].place)),
         limit="the authors' words",
     )
+
+
+def _beside_flops(
+    comparison: Comparison, costs: Costs, ours: Efficiency, theirs: Efficiency
+) -> Undetermined | None:
+    """Return the claimed speed-up beside the ratio of measured FLOPs, which decides nothing."""
+    names = (comparison.method.id, comparison.baseline.id)
+    mine = costs.measured("forward", comparison.method, comparison.dataset)
+    other = costs.measured("forward", comparison.baseline, comparison.dataset)
+    faster = _speed_up(ours, theirs)
+    if mine is None or other is None or not mine.value or faster is None:
+        return None
+    fewer = other.value / mine.value
+    word = "more than its FLOPs give" if faster > fewer * BEYOND else "as far as FLOPs tell"
+    return Undetermined(
+        message=f"`{names[0]}` is timed {times(faster)} as fast as `{names[1]}` under the same "
+        f"declared conditions; `{names[1]}` takes {times(fewer)} its FLOPs an example ({other} vs "
+        f"{mine}), {word}{_paces(comparison, costs)}",
+        reason=Reason.NOT_OBSERVED,
+        would_decide="time both on one machine in turns (ABAB), after a warm-up, at least 30 times",
+        seen=(mine.quantity, other.quantity),
+    )
+
+
+def _speed_up(ours: Efficiency, theirs: Efficiency) -> float | None:
+    if ours.latency_ms.known and theirs.latency_ms.known and ours.latency_ms.value:
+        return theirs.latency_ms.value / ours.latency_ms.value
+    if ours.throughput.known and theirs.throughput.known and theirs.throughput.value:
+        return ours.throughput.value / theirs.throughput.value
+    return None
+
+
+def _paces(comparison: Comparison, costs: Costs) -> str:
+    """Return how long the reruns took for a training sample, on this machine, in words."""
+    each = []
+    for side in (comparison.method, comparison.baseline):
+        cost = costs.compute.find(side, comparison.dataset)
+        if cost is None or cost.sample is None or not cost.has_wall:
+            return ""
+        each.append(print_duration(cost.wall.value / cost.sample.samples))
+    return f"; their reruns took {each[0]} and {each[1]} a training sample here, start included"
 
 
 def _nothing(comparison: Comparison, claims: Claims) -> NotApplicable:

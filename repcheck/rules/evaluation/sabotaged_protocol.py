@@ -54,7 +54,7 @@ KEYS = tuple(
 _OTHER_DATA = frozenset({"low-data", "new", "ood"})
 
 
-@rule("RC503", Severity.MAJOR)
+@rule("RC503", Severity.MAJOR, factors=("eval",))
 def check(comparison: Comparison, table: Table, *, share: float = 0.25) -> Answer:
     found = [*_two_forms(comparison, table), *_two_sides(comparison, table)]
     if found:

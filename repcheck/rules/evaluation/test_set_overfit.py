@@ -62,7 +62,7 @@ LEARNT = 0.7
 """Below this share of a guess's loss, weights have learnt before."""
 
 
-@rule("RC509", Severity.MAJOR, worst=Severity.CRITICAL)
+@rule("RC509", Severity.MAJOR, worst=Severity.CRITICAL, factors=("leak", "model_selection", "test"))
 def check(method: Method, tests: Tests, *, few: float = 0.001, passes: int = 3) -> Answer:
     stated = _stated(method)
     try:

@@ -10,7 +10,8 @@ Unequal sizes on a cost and quality curve, a rival of equal size in the same tab
 to be had. A larger baseline is no finding.
 
 ## How it is decided
-Declared sizes, `variants_available`, `measured_not_reported.baselines` and the names of the losses.
+The parameters (else FLOPs) of both, as a rerun measured them, else as declared;
+`variants_available`, `measured_not_reported.baselines` and the names of the losses.
 
 ## How to fix
 Add the rival at your size (or yourself at its size), or a curve over sizes.
@@ -23,15 +24,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from repcheck.budget import figure
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Claims, Loss, Method, Model
-from repcheck.claims.stated import Stated
-from repcheck.errors import Missing, Reason
+from repcheck.errors import Inapplicable, Missing
 from repcheck.fact import Quantity
+from repcheck.facts.costs import Cost, Costs, counted
 from repcheck.facts.table import Table
-from repcheck.finding import times
+from repcheck.finding import maybe_macs, times
 from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Outcome, Severity, rule
 
 _SIZES = ("nano", "tiny", "small", "base", "large", "huge", "giant")
@@ -43,24 +45,27 @@ _SURROGATES = {
 }  # fmt: skip
 
 
-@rule("RC506", Severity.MAJOR)
-def check(comparison: Comparison, table: Table, *, heavier: float = 1.25) -> Answer:
+@rule("RC506", Severity.MAJOR, factors=("model.variant", "width"))
+def check(comparison: Comparison, table: Table, costs: Costs, *, heavier: float = 1.25) -> Answer:
     found = [*_left_out(comparison, table), *_trained_on_the_metric(comparison)]
-    size = None if found else _by_size(comparison, table, heavier)
+    size = None if found else _by_size(comparison, table, costs, heavier)
     return found if size is None else size
 
 
-def _by_size(comparison: Comparison, table: Table, heavier: float) -> Outcome:
-    ours, theirs, unit = _sizes(comparison.method.model, comparison.baseline.model)
+def _by_size(comparison: Comparison, table: Table, costs: Costs, heavier: float) -> Outcome:
+    ours, theirs, unit = _sizes(comparison, costs)
     ratio = ours.value / theirs.value if theirs.value else float("inf")
     seen = (
-        Quantity.declared(f"{unit} of {comparison.method.id}", ours, unit),
-        Quantity.declared(f"{unit} of {comparison.baseline.id}", theirs, unit),
+        replace(ours.quantity, name=f"{unit} of {comparison.method.id}"),
+        replace(theirs.quantity, name=f"{unit} of {comparison.baseline.id}"),
     )
+    counted(ours, theirs, above=ratio > heavier)
     if ratio <= heavier:
         words = f"{comparison.method.id} has {times(ratio)} the {unit} of {comparison.baseline.id}"
         return Cleared(message=words, seen=seen, limit=f"would have seen {times(heavier)}")
-    rival = _equal(comparison, table.claims, heavier)
+    if ours.looks_like_macs(theirs):
+        return maybe_macs(f"{ours} vs {theirs}", comparison.method, seen)
+    rival = _equal(comparison, costs, ratio, heavier)
     if rival:
         words = f"{rival} stands in the same table: a comparison at equal size"
         return Cleared(message=words, seen=seen, limit=f"would have seen {times(heavier)}")
@@ -77,31 +82,30 @@ def _by_size(comparison: Comparison, table: Table, heavier: float) -> Outcome:
     )
 
 
-def _sizes(ours: Model, theirs: Model) -> tuple[Stated[float], Stated[float], str]:
-    """Return both sizes in parameters, or in FLOPs where only those are stated for both."""
-    for model in (ours, theirs):
-        if model.undeclared:
-            key = model.place.join("params")
-            raise Missing(Reason.UNDECLARED_KEY, f"declare `{key}`")
-    if not (ours.params.known and theirs.params.known):
-        a, b = ours.flops.value, theirs.flops.value
-        if a.known and b.known and ours.flops.convention == theirs.flops.convention:
-            return a, b, "FLOPs"
-    ours.params.value, theirs.params.value  # noqa: B018  (raises with the key that is missing)
-    return ours.params, theirs.params, "parameters"
+def _sizes(comparison: Comparison, costs: Costs) -> tuple[Cost, Cost, str]:
+    """Return both sizes in parameters, or in FLOPs where only those are to be had for both."""
+    try:
+        return *costs.both("params", comparison), "parameters"
+    except (Missing, Inapplicable) as lacking:
+        try:
+            return *costs.both("forward", comparison), "FLOPs"
+        except (Missing, Inapplicable):
+            raise lacking from None
 
 
-def _equal(comparison: Comparison, claims: Claims, heavier: float) -> str:
+def _equal(comparison: Comparison, costs: Costs, ratio: float, heavier: float) -> str:
     """Return a baseline as large as the method, or a form of the method as small as the rival."""
-    ours, theirs = comparison.method.model.params, comparison.baseline.model.params
     named = {name for claim in comparison.claims for name in claim.baselines.get(())}
-    for name, method in claims.methods.items():
-        params = method.model.params
-        if not (params.known and ours.known and theirs.known):
+    for name, method in costs.claims.methods.items():
+        try:
+            mine, its = costs.both("params", replace(comparison, baseline=method))
+        except (Missing, Inapplicable):
             continue
-        if name in named - {comparison.baseline.id} and ours.value <= heavier * params.value:
+        if not its.value or its.at_least or mine.at_least:
+            continue
+        if name in named - {comparison.baseline.id} and mine.value <= heavier * its.value:
             return name
-        smaller = params.value <= heavier * theirs.value
+        smaller = ratio * its.value <= heavier * mine.value
         if smaller and method.role.get("trivial") == "proposed":
             return name
     return ""

@@ -72,7 +72,7 @@ class Rate:
     moves: bool = False
 
 
-@rule("RC202", Severity.MAJOR)
+@rule("RC202", Severity.MAJOR, factors=("optimizer.lr",))
 def check(comparison: Comparison, traces: Traces, *, factor: float = 2.0) -> Answer:
     if found := mismatches(comparison, keys=("optimizer.lr",)):
         return found

@@ -66,7 +66,7 @@ class Bands:
     unfinished: float
 
 
-@rule("RC201", Severity.MAJOR)
+@rule("RC201", Severity.MAJOR, factors=("lr_schedule",))
 def check(
     comparison: Comparison,
     work: Work,

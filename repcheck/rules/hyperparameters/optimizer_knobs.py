@@ -49,7 +49,7 @@ TINY = 1e-6
 Pair = tuple[Stated[Any], Stated[Any]]
 
 
-@rule("RC204", Severity.MAJOR)
+@rule("RC204", Severity.MAJOR, factors=("optimizer",))
 def check(comparison: Comparison, optimizers: Optimizers) -> Answer:
     if found := mismatches(comparison, keys=KEYS):
         return found

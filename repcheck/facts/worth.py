@@ -1,0 +1,211 @@
+"""What a part of a method is worth: what the method loses where the part is taken from it.
+
+G = mean(method) - mean(method without the part), by the fresh seeds of both. With the margin of
+attribution, delta = min(half the claim, max(tolerance, a quarter of the claim)), in this order:
+
+- `contributes`: the lower end of G's 95 % interval (Welch) lies above zero;
+- `decorative`: its 90 % interval lies within delta of zero on both sides: two one-sided 5 % tests;
+- `inconclusive`: otherwise, with the seeds per arm whose interval would be narrow enough.
+
+What is worth little for certain is not called decorative: its authors may say just that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from repcheck.arms import Arm, NoArm, takes
+from repcheck.claims.comparison import LOSSES, Comparison, parts_of
+from repcheck.claims.model import Claim, Claims, Method
+from repcheck.errors import Reason
+from repcheck.fact import Evidence, Fact
+from repcheck.facts.effects import Effect, Effects
+from repcheck.facts.network_words import words_of
+from repcheck.facts.reruns import Reruns
+from repcheck.runs import Run, SeedKind
+
+if TYPE_CHECKING:  # brings scipy, which linting can do without
+    from repcheck.stats.compare import Interval, Summary
+
+Sort = Literal["loss", "gate", "search", "component"]
+WorthVerdict = Literal["contributes", "decorative", "inconclusive"]
+GATE_WORDS = frozenset(
+    {"gate", "gates", "gated", "gating", "layerscale", "rezero", "skipinit", "fixup"}
+)
+TWO_SIDED, ONE_SIDED = 0.025, 0.05
+_TAKEN = frozenset({"remove", "eval-only"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What one arm showed of a part, put to one claim; in the metric's unit, higher is better.
+
+    `verdict` is None where the arm decides nothing: `reason` and `why` then say what is lacking.
+    `seeds_needed` (per arm) is set for an inconclusive verdict that more seeds could decide.
+    `left` is the gain over the baseline that remains without the part, and what that shows.
+    """
+
+    effect: Effect
+    verdict: WorthVerdict | None = None
+    interval: Interval | None = None
+    interval90: Interval | None = None
+    margin: float = 0.0
+    seeds_needed: int | None = None
+    reason: Reason | None = None
+    why: str = ""
+
+    @property
+    def arm(self) -> Arm:
+        """Return the arm."""
+        return self.effect.arm
+
+    @property
+    def claim(self) -> Claim:
+        """Return the claim whose metric it is measured in."""
+        return self.effect.claim
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return every name that the part goes by."""
+        return tuple(name for factor in self.arm.factors for name in parts_of(factor))
+
+    @property
+    def headline(self) -> bool:
+        """Whether the claim credits this very part with the gain."""
+        return bool({*self.claim.attributed_to.get(())} & {*self.names})
+
+    @property
+    def left(self) -> tuple[float, str] | None:
+        """Return the gain that remains without the part and its verdict; None if not known."""
+        found = self.effect.attribution
+        if found is None or found.remaining is None:
+            return None
+        return found.remaining, found.verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worths(Fact):
+    """Every arm that takes a part from a proposed method, and what it shows of that part."""
+
+    label: ClassVar[str] = "what the parts of a method are worth"
+    claims: Claims
+    effects: Effects
+    runs: tuple[Run, ...]
+
+    @classmethod
+    def draw(cls, evidence: Evidence) -> Self:
+        """Take the effects of the arms; without arms nothing is known of any part."""
+        return cls(claims=evidence.claims, effects=evidence.get(Effects), runs=evidence.runs)
+
+    def of(self, comparison: Comparison, sort: Sort) -> tuple[tuple[Worth, ...], ...]:
+        """Return what the arms of one sort of part showed, arm by arm, each put to every claim."""
+        found: dict[str, list[Worth]] = {}
+        for effect in self.effects.on(comparison):
+            if effect.removes and sort_of(effect.arm, comparison) == sort:
+                found.setdefault(effect.arm.id, []).append(self._worth(effect))
+        return tuple(map(tuple, found.values()))
+
+    def refused(self, comparison: Comparison, sort: Sort) -> Iterator[NoArm]:
+        """Yield the arms of one sort that the claims file asks for and that were not run."""
+        for one in self.effects.lacking(comparison):
+            if one.method == comparison.method.id and sort_of(one, comparison) == sort:
+                yield one
+
+    def elsewhere(self, comparison: Comparison, sort: Sort) -> bool:
+        """Return whether the same method's parts are judged beside another baseline."""
+        return any(
+            effect.arm.method == comparison.method.id
+            and effect.comparison.id != comparison.id
+            and effect.comparison.dataset == comparison.dataset
+            and sort_of(effect.arm, effect.comparison) == sort
+            for effect in self.effects.effects
+        )
+
+    def _worth(self, effect: Effect) -> Worth:
+        found = effect.attribution
+        if found is None:
+            reason = effect.reason or Reason.NOT_OBSERVED
+            return Worth(effect=effect, reason=reason, why=effect.why)
+        whole, _, without = effect.means
+        if found.interval is None or whole is None or without is None:
+            return Worth(effect=effect, reason=Reason.UNDERPOWERED, why=found.rule_in_words)
+        if crashed := self._crashed(effect, whole, without):
+            return Worth(effect=effect, reason=Reason.COMMAND_FAILED, why=crashed)
+        return _judged(effect, whole, without, found.margin)
+
+    def _crashed(self, effect: Effect, *finished: Summary) -> str:
+        """Return why the crashed seeds of an arm leave no verdict; "" where they do not."""
+        from repcheck.stats.criteria import DEFAULT
+        from repcheck.stats.decision import Sample, shortfalls
+
+        reruns, metric = Reruns(runs=self.runs), effect.claim.metric.value
+        samples = {}
+        for name, values in zip((effect.arm.method, effect.arm.id), finished, strict=True):
+            seeds = reruns.arm(name, effect.comparison.dataset, metric, SeedKind.FRESH)
+            samples[f"`{name}`"] = Sample(finished=values, crashed=len(seeds.failed))
+        return "; ".join(shortfalls(DEFAULT, samples))
+
+
+def _judged(effect: Effect, whole: Summary, without: Summary, margin: float) -> Worth:
+    from repcheck.stats.compare import welch
+
+    wide, narrow = (welch(whole, without, alpha) for alpha in (TWO_SIDED, ONE_SIDED))
+    verdict: WorthVerdict = "inconclusive"
+    if wide.low > 0:
+        verdict = "contributes"
+    elif -margin <= narrow.low and narrow.high <= margin:
+        verdict = "decorative"
+    needed = _seeds_needed(whole, without, margin) if verdict == "inconclusive" else None
+    return Worth(
+        effect=effect, verdict=verdict, interval=wide, interval90=narrow, margin=margin,
+        seeds_needed=needed,
+    )  # fmt: skip
+
+
+def _seeds_needed(whole: Summary, without: Summary, margin: float) -> int | None:
+    """Return the smallest n per arm with n >= 2 (t s / (margin / 2))^2, or None within the cap."""
+    from scipy.special import stdtrit
+
+    from repcheck.stats.compare import pooled_sd
+    from repcheck.stats.criteria import DEFAULT
+
+    sd, _ = pooled_sd(whole, without)
+    for n in range(min(whole.n, without.n) + 1, DEFAULT.seed_cap + 1):
+        if n >= 2 * (float(stdtrit(2 * (n - 1), 1 - TWO_SIDED)) * sd / (margin / 2)) ** 2:
+            return n
+    return None
+
+
+def sort_of(arm: Arm | NoArm, comparison: Comparison) -> Sort | None:
+    """Return what sort of part an arm takes from the method; None if it takes none."""
+    names = {name for factor in arm.factors for name in parts_of(factor)}
+    heads = {name.partition(".")[0] for name in names}
+    surgery = arm.surgery if isinstance(arm, Arm) else ()
+    if "search" in heads and arm.change in {"swap", "remove"}:
+        return "search"
+    if arm.change not in _TAKEN:
+        return None
+    losses = {loss.name.get("") for loss in comparison.method.losses or ()} - {""}
+    if heads & LOSSES or names & losses:
+        return "loss"
+    if any(one.get("kind") == "freeze" for one in surgery) or any(map(is_gate, names)):
+        return "gate"
+    return "component" if any(map(comparison.owns, arm.factors)) else None
+
+
+def is_gate(name: str) -> bool:
+    """Return whether a name says that it is a gate: `zero-gate`, `gates.beta`, `LayerScale`."""
+    return bool(words_of(name) & GATE_WORDS)
+
+
+def suggested(claims: Claims, method: Method, part: str, factor: str) -> str:
+    """Return the arm that would tell what a part is worth, as it would stand in the file."""
+    short = part.rpartition(".")[2]
+    taken = next((name for name in (short, f"{short}_weight") if takes(claims, method, name)), "")
+    override = f"{{{taken}: 0}}" if taken else f'{{cli: "--{short} 0"}}'
+    return (
+        f"`arms: [{{id: {method.id}-{short}, of: {method.id}, factor: {factor}, kind: remove,"
+        f" override: {override}}}]`"
+    )
