@@ -9,6 +9,7 @@ from repcheck.errors import Reason
 from repcheck.fact import Level, Quantity
 from repcheck.facts.worth import Worth
 from repcheck.rule import Cleared, Flagged, Kind, Outcome, Severity, Undetermined
+from repcheck.units import decimals_for
 from repcheck.where import Where
 
 
@@ -57,6 +58,12 @@ def said_of(worth: Worth, part: str, *, severity: Severity, at: Where, fix: str)
             would_decide=needed,
             seen=quantities(worth),
         )
+    if worth.conceded:
+        return Cleared(
+            message=f"{words(worth, part)}; the paper's own ablation says so ({worth.told:+.2f})",
+            seen=quantities(worth),
+            limit="a part that is worth next to nothing and of which the paper does not say so",
+        )
     return Flagged(
         message=words(worth, part),
         kind=Kind.UNSUPPORTED,
@@ -102,6 +109,7 @@ def words(worth: Worth, part: str) -> str:
     assert whole is not None
     assert without is not None
     assert attribution is not None
+    digits = decimals_for(attribution.claimed)
     scores = [
         f"{abs(one.mean):.4g}" + (f" ± {one.sd:.2g}" if one.sd is not None else "")
         for one in (without, whole)
@@ -110,9 +118,9 @@ def words(worth: Worth, part: str) -> str:
     how = f"with {part} {how}," if how != "without" else f"without {part}"
     said = (
         f"{how} `{worth.arm.method}` scores {scores[0]}, with it {scores[1]}"
-        f" {worth.claim.metric.get('')}: it is worth {found.estimate:+.2f} [{found.low:+.2f},"
-        f" {found.high:+.2f}] (95 %, n = {whole.n} + {without.n}) of the claimed"
-        f" {attribution.claimed:+.2f}"
+        f" {worth.claim.metric.get('')}: it is worth {found.estimate:+.{digits}f}"
+        f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}] (95 %, n = {whole.n} + {without.n})"
+        f" of the claimed {attribution.claimed:+.{digits}f}"
     )
     if worth.verdict == "decorative":
         return f"{said}, next to nothing (90 % within ±{worth.margin:.3g}){_rest(worth)}"
@@ -123,8 +131,9 @@ def _rest(worth: Worth) -> str:
     """Return what is left of the gain without the part, where that is established."""
     if worth.left is None or worth.left[1] != "survives":
         return ""
-    baseline = worth.effect.comparison.baseline.id
-    return f"; the gain over `{baseline}` is still {worth.left[0]:+.2f}: something else makes it"
+    gain, baseline = worth.left[0], worth.effect.comparison.baseline.id
+    digits = decimals_for(gain)
+    return f"; the gain over `{baseline}` is still {gain:+.{digits}f}: something else makes it"
 
 
 def quantities(worth: Worth) -> tuple[Quantity, ...]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from repcheck.arms import AUTO, Arm, Change, NoArm, Target, takes
-from repcheck.claims.comparison import Comparison
+from repcheck.claims.comparison import Comparison, comparisons
 from repcheck.claims.model import Claims, DeclaredArm, Method
+from repcheck.claims.offer import canonical
 from repcheck.edits import parse_override
 from repcheck.errors import Missing, Reason, RepcheckError
 from repcheck.fact import Evidence
 from repcheck.facts.compute import Compute
-from repcheck.facts.factors import Factor, Factors, canonical
+from repcheck.facts.factors import Factor, Factors
 from repcheck.facts.work import Seen, Work
 
 ALIGNED = 1.05
@@ -68,6 +69,23 @@ def wanted(evidence: Evidence, comparison: Comparison) -> Wanted:
     )
 
 
+def uncompared(claims: Claims) -> Iterator[NoArm]:
+    """Yield the arms of the claims file on which no comparison of the claims bears."""
+    pairs = [(one.method.id, one.baseline.id) for one in comparisons(claims)]
+    for number, stated in enumerate(claims.arms):
+        of = stated.of.get("")
+        if not any(of in pair for pair in pairs):
+            missing = Missing(Reason.NOT_TESTABLE, f"a claim that compares `{of}` with a baseline")
+            if not of:
+                missing = Missing(Reason.UNDECLARED_KEY, f"declare `{stated.of.path}`")
+            yield NoArm(
+                id=stated.id.get(f"arm {number + 1}"), method=of, beside="",
+                factors=tuple(filter(None, [canonical(stated.factor.get(""))])),
+                change=stated.kind.get(""), reason=missing.reason,
+                would_decide=missing.would_decide,
+            )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class _Maker:
     evidence: Evidence
@@ -91,6 +109,9 @@ class _Maker:
         name = stated.id.get(f"arm {number + 1}")
         of, factor = stated.of.value, canonical(stated.factor.get(""))
         change: Change = stated.kind.get("add" if of == self.comparison.baseline.id else "remove")
+        if not factor:
+            missing = Missing(Reason.UNDECLARED_KEY, f"declare `{stated.factor.path}`")
+            return self._none(name, of, (), missing, change)
         try:
             override = parse_override(stated.override.get({}))
         except RepcheckError as error:
@@ -100,7 +121,7 @@ class _Maker:
         arm = Arm(
             id=name, kind="counterfactual", method=of, beside=beside, set=override.set,
             flags=override.flags, env=override.env, edits=override.edits,
-            surgery=override.surgery, factors=(factor,) if factor else (), change=change,
+            surgery=override.surgery, factors=(factor,), change=change,
             ours=False, decides=self._decides(of, f"without `{factor}`", f"with `{factor}`"),
         )  # fmt: skip
         method = self.claims.methods[of]

@@ -23,6 +23,7 @@ from repcheck.rule import (
     Severity,
     Undetermined,
 )
+from repcheck.units import decimals_for
 
 WHOLE = "RC300"
 """Answers for arms that change several factors at once, and for factors that no rule names."""
@@ -48,7 +49,7 @@ def answers(
     several rules could answer by speaks for those.
     """
     for effect in effects.on(comparison):
-        if not effect.contribution:
+        if effect.speaks:
             speaking = _speaking(rules, effect.arm.factors, comparison.id, flagged)
             if effect.covers:
                 speaking += [one for one in rules if one.code == WHOLE and one not in speaking]
@@ -160,7 +161,7 @@ def setting(effect: Effect) -> str:
     return f"with {several}{cause(effect)} in `{name}` too"
 
 
-def remains(effect: Effect, digits: int = 2) -> str:
+def remains(effect: Effect) -> str:
     """Return the finding in one sentence: the gain that remains, its interval and the share.
 
     ``at equal samples the gain that remains is +0.40 [-0.80, +1.50] (95 %, n = 5 + 5) of the
@@ -170,19 +171,29 @@ def remains(effect: Effect, digits: int = 2) -> str:
     assert found is not None
     if found.interval is None or found.remaining is None:
         return f"{setting(effect)} nothing can be said: {found.rule_in_words.rstrip('.')}"
-    ends = f"{found.interval.low:+.{digits}f}, {found.interval.high:+.{digits}f}"
+    digits = decimals_for(found.claimed)
+    low, middle, high = (
+        _signed(value, digits)
+        for value in (found.interval.low, found.remaining, found.interval.high)
+    )
     n = f"n = {found.n_upper} + {found.n_lower}"
     said = (
-        f"{setting(effect)} the gain that remains is {found.remaining:+.{digits}f} [{ends}]"
-        f" (95 %, {n}) of the claimed {found.claimed:+.{digits}f}: {found.verdict}"
+        f"{setting(effect)} the gain that remains is {middle} [{low}, {high}]"
+        f" (95 %, {n}) of the claimed {_signed(found.claimed, digits)}: {found.verdict}"
     )
     share = found.explained_at_least or 0.0
     if found.verdict in {"gone", "reduced"} and share > 0:
-        return f"{said}; at least {_percent(share)} of it is explained by {cause(effect)}"
+        least = "all" if share >= 1 else f"at least {_percent(share)}"
+        return f"{said}; {least} of it is explained by {cause(effect)}"
     if found.verdict == "survives" and found.explained_at_most is not None:
         most = _percent(found.explained_at_most, up=True)
         return f"{said}; at most {most} of it can be due to {cause(effect)}"
     return said
+
+
+def _signed(value: float, digits: int) -> str:
+    rounded = round(value, digits) + 0.0
+    return f"{rounded:{'+' if rounded else ''}.{digits}f}"
 
 
 def _percent(share: float, *, up: bool = False) -> str:

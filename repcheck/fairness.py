@@ -39,7 +39,6 @@ REQUIRED: dict[ClaimType, tuple[str, ...]] = {
 
 # Checks that are required and have no rule yet, beside those of the list of tricks.
 TO_COME: dict[str, str] = {
-    "RC300": "baseline-with-all-undeclared-differences",
     "RC701": "val-in-test",
     "RC702": "hand-edited-predictions",
     "RC705": "unfixed-split",
@@ -143,7 +142,7 @@ def _explained(
     heard = [
         (effect, effect.attribution)
         for effect in effects
-        if not effect.contribution
+        if effect.speaks
         and effect.attribution is not None
         and effect.attribution.verdict in {"gone", "reduced"}
     ]

@@ -159,6 +159,13 @@ class Folder:
                 " with `repcheck check`"
             ) from None
 
+    def kept_arms(self) -> tuple[Arm, ...]:
+        """Return the arms of the plan that an earlier check kept; none where there is none."""
+        try:
+            return self.plan().arms
+        except UsageError:
+            return ()
+
     def _about(self) -> dict[str, Any] | None:
         text = content(self.root / "check.json", cap=PLAN_CAP)
         try:

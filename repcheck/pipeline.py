@@ -23,6 +23,7 @@ from repcheck.fact import Evidence
 from repcheck.facts.effects import Effects
 from repcheck.folder import Folder
 from repcheck.judge import judge
+from repcheck.machine.processes import interruptible
 from repcheck.plan import Plan, PlanOptions
 from repcheck.plan_table import told
 from repcheck.progress import shown
@@ -30,7 +31,7 @@ from repcheck.publish import Wanted, publish
 from repcheck.report import Circumstances, Found, build
 from repcheck.rounds import Course
 from repcheck.runs import Run, Runs
-from repcheck.sizes import Sizes
+from repcheck.sizes import KeptSizes, Sizes
 from repcheck.store import Store
 from repcheck.surroundings import (
     command_line,
@@ -75,11 +76,18 @@ def planned(request: Request) -> Plan:
 
     What earlier runs showed is taken into account, as far as all runs of a round are stored.
     """
-    claims = load(request.file)
-    course, folder = _course(claims, request), request.folder
+    return _foreseen(load(request.file), request)
+
+
+def _foreseen(claims: Claims, request: Request) -> Plan:
+    """Return the plan as far as it can be told without executing anything."""
+    folder = request.folder
+    course = replace(_course(claims, request), size=KeptSizes(folder.kept_arms()))
     plan, runs = course.first(), dict[str, Run]()
     while (runs := runs | _by_key(folder.stored(plan))).keys() >= _keys(plan):
         more = course.after(plan, _in_order(plan, runs))
+        if more is None and runs:
+            return plan
         if more is None:
             break
         plan = more
@@ -90,9 +98,10 @@ def rerun(request: Request) -> int:
     """Load, plan and execute; judging is left to `report_again`."""
     claims = load(request.file)
     course = _course(claims, request)
-    if not _allowed(claims, course, request):
+    if not _allowed(claims, request):
         return USAGE
-    _, runs = _execute(claims, course, request)
+    with interruptible():
+        _, runs = _execute(claims, course, request)
     if not request.quiet:
         click.echo(f"judge them with: repcheck report {request.folder.root}", err=True)
     return OK if all(run.status == "ok" for run in runs) else RUN_FAILED
@@ -104,9 +113,10 @@ def check(request: Request) -> int:
     wanted = [Wanted.read(one) for one in request.formats]
     thresholds = load_thresholds(request.thresholds)
     course = _course(claims, request)
-    if not _allowed(claims, course, request):
+    if not _allowed(claims, request):
         return USAGE
-    plan, runs = _execute(claims, course, request)
+    with interruptible():
+        plan, runs = _execute(claims, course, request)
     report = _judged(claims, plan, runs, thresholds, command_line())
     publish(report, request.folder, wanted, quiet=request.quiet)
     return code_of(report, fail_on=request.fail_on, strict=request.strict)
@@ -145,10 +155,10 @@ def _course(claims: Claims, request: Request) -> Course:
     return Course(claims=claims, options=options, size=Sizes(claims, request.python))
 
 
-def _allowed(claims: Claims, course: Course, request: Request) -> bool:
+def _allowed(claims: Claims, request: Request) -> bool:
     """Return whether the runs may be made: where they are kept, whose code it is, and a word."""
     request.folder.must_be_usable(claims)
-    plan = course.foreseen(course.first())
+    plan = _foreseen(claims, request)
     if plan.runs and (request.foreign or claims.trust.get("own") == "foreign"):
         raise UsageError(NO_SANDBOX)
     return agreed(plan, request)

@@ -7,6 +7,7 @@ memory limit, and is ended with everything it started. Nothing of the artifact i
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 import threading
@@ -104,7 +105,7 @@ def profile(request: ProfileRequest) -> Profile:
     python = interpreter(request.python)
     processes.adopt_orphans()
     tree = scan(request.root.absolute())
-    with _home() as home:
+    with processes.interruptible(), _home() as home:
         copy(tree, home / "copy")
         with short(home) as scratch:
             marker = f"profile-{home.name}"
@@ -191,6 +192,7 @@ def _job(request: ProfileRequest) -> dict[str, Any]:
         )
     return {
         "task": "measure",
+        "owner": os.getpid(),
         "entry": request.entry,
         "kwargs": dict(request.kwargs),
         "shape": inputs,

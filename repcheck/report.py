@@ -192,6 +192,7 @@ def _fairness(found: Fairness) -> Json:
         "verdict": found.verdict,
         "by": list(found.by),
         "explained_at_least": found.explained_at_least,
+        "cause": found.cause,
         "words": found.words,
         "required_undetermined": [
             {"rule": code, "name": name_of(code)} for code in found.required_open

@@ -4,10 +4,13 @@
 
     arms[] {id, kind, method, beside, factors, change, changes, how, made_by, decides, runs,
             diff: [{key, before, after, allowed}], reach: {axis, wanted, reached, ratio} | null,
-            effects: [{claim, verdict, remaining, interval, hi90, margin, explained_at_least,
-                       seeds_needed, n, means, words, reason, contribution}]}
+            effects: [{claim, setting, cause, verdict, remaining, interval, hi90, margin,
+                       explained_at_least, seeds_needed, n, means, words, reason, contribution,
+                       beyond}]}
 
-A declared arm has no changes and no effects; an arm that was not run says why in `reason`.
+A declared arm has no changes and no effects; an arm that was not run says why in `reason`. What
+an arm shows is not held against the claim where it changes the paper's own `contribution`, or was
+trained longer than the method (`beyond`).
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from repcheck.arms import Arm, NoArm
-from repcheck.effect import sentence
+from repcheck.effect import cause, sentence, setting
 from repcheck.facts.effects import Effect
 from repcheck.plan import Plan
 from repcheck.stats.compare import Summary
@@ -74,7 +77,10 @@ def _effect(effect: Effect) -> Json:
     made: Json = {
         "claim": effect.claim.id.get(""),
         "comparison": effect.comparison.id,
+        "setting": setting(effect),
+        "cause": cause(effect),
         "contribution": effect.contribution,
+        "beyond": effect.beyond,
         "verdict": found.verdict if found else None,
         "reason": effect.reason.value if effect.reason else None,
         "words": sentence(effect) if found else effect.why,

@@ -17,7 +17,7 @@ from repcheck import edits
 from repcheck.arms import AUTO, Arm, NoArm, Target
 from repcheck.claims.comparison import Comparison, comparisons
 from repcheck.claims.model import Claims
-from repcheck.counterfactuals import STAGES, Stage, Wanted, wanted
+from repcheck.counterfactuals import STAGES, Stage, Wanted, uncompared, wanted
 from repcheck.errors import Missing, Reason, RepcheckError
 from repcheck.fact import Evidence
 from repcheck.facts.effects import Effect, Effects, established
@@ -32,7 +32,7 @@ from repcheck.plan import (
     within_budget,
 )
 from repcheck.reproduction import NOT_RUN, ONE_LOOK, reproduce
-from repcheck.runs import Runs
+from repcheck.runs import Runs, RunSpec
 from repcheck.stats.sequential import design_for
 
 
@@ -101,7 +101,7 @@ class Course:
         """Return the plan with the next stages that hold an arm which was not planned before."""
         known = {arm.id for arm in plan.arms} | {left.arm for left in plan.left_out}
         found: list[tuple[Comparison, Wanted]] = []
-        refused: list[NoArm] = []
+        refused: list[NoArm] = list(uncompared(self.claims))
         for comparison in comparisons(self.claims):
             one, lacking = self._worth(evidence, comparison)
             found.append((comparison, one))
@@ -153,6 +153,7 @@ class Course:
                 runs = arm_runs(
                     self.claims, self.options, plan, ready, replace(need, method=arm.method)
                 )
+                _differs(ready, runs, plan)
             except Missing as missing:
                 none = NoArm(
                     id=arm.id, method=arm.method, beside=arm.beside, factors=arm.factors,
@@ -169,6 +170,21 @@ class Course:
             edits.check(arm.edits, self.options.root or artifact_root(self.claims))
         except RepcheckError as error:
             raise Missing(Reason.NO_PLACEHOLDER, str(error)) from None
+
+
+def _differs(arm: Arm, runs: Iterable[RunSpec], plan: Plan) -> None:
+    """Raise `Missing` where an arm's runs would be those of its method as declared, once more."""
+    declared = [_what(run) for run in plan.runs if run.arm == arm.method and not run.replicate]
+    if any(_what(run) in declared for run in runs):
+        raise Missing(
+            Reason.INVALID_ARM,
+            f"an override that changes something: with {arm.changes or 'it'} the commands of"
+            f" `{arm.method}` stay as they are",
+        )
+
+
+def _what(run: RunSpec) -> tuple[object, ...]:
+    return run.dataset, run.commands, run.env, run.edits, run.surgery
 
 
 def _affordable(plan: Plan) -> Plan:

@@ -11,10 +11,28 @@ from repcheck.claims.model import Claims, Method
 from repcheck.errors import Missing, Reason, RepcheckError
 from repcheck.plan import artifact_root
 from repcheck.profile import ProfileRequest, profile
-from repcheck.profiled import Profile
+from repcheck.profiled import COMPLETE, Profile, Remark
 
 MOST_TIMES = 64
 """A size beyond so many times the declared one is not looked for."""
+CLOSE = 0.10
+_VARYING = frozenset({Remark.DEPENDS_ON_INPUT, Remark.RANDOM})
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSizes:
+    """The numbers that an earlier check found; executes nothing and leaves any other `auto`."""
+
+    arms: tuple[Arm, ...] = ()
+
+    def __call__(self, arm: Arm, comparison: Comparison) -> Arm:  # noqa: ARG002 - a `Sizer`
+        """Return the arm as it was kept, or as it is."""
+        return next((one for one in self.arms if _sized(one, arm)), arm)
+
+
+def _sized(kept: Arm, arm: Arm) -> bool:
+    same = {name: kept.set.get(name) if v == AUTO else v for name, v in arm.set.items()}
+    return replace(kept, set=same, target=arm.target) == replace(arm, set=kept.set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +41,7 @@ class Sizes:
 
     claims: Claims
     python: Path | None = None
-    _made: dict[tuple[str, str, float], Profile] = field(default_factory=dict)
+    _made: dict[tuple[str, str, int], float | Missing] = field(default_factory=dict)
 
     def __call__(self, arm: Arm, comparison: Comparison) -> Arm:
         """Return the arm with the whole number whose training FLOPs a sample are the closest.
@@ -31,30 +49,28 @@ class Sizes:
         Raises:
             Missing: if a model cannot be built, or no size comes close.
         """
-        name = next(name for name, value in arm.set.items() if value == AUTO)
+        name, *more = [name for name, value in arm.set.items() if value == AUTO]
+        if more:
+            raise Missing(Reason.NOT_TESTABLE, f"one `auto`: give `{more[0]}` a number")
         method = self.claims.methods[arm.method]
         other = next(
             one for one in (comparison.method, comparison.baseline) if one.id == arm.beside
         )
-        wanted = self._cost(other, "", 0.0)
+        wanted = self._cost(other, "", 0)
         size = self._closest(method, name, wanted)
         cost, step = self._cost(method, name, size), self._cost(method, name, size + 1)
         target = Target(axis="flops a sample", value=wanted, unit=abs(step - cost))
-        return replace(
-            arm, id=f"{arm.id} ({name} {size})", set={**arm.set, name: str(size)}, target=target
-        )
+        if abs(cost / wanted - 1) > max(CLOSE, 0.5 * target.unit / wanted):
+            raise _out_of_reach(method, name, f"{size}, the closest, costs ×{cost / wanted:.3g}")
+        return replace(arm, set={**arm.set, name: str(size)}, target=target)
 
     def _closest(self, method: Method, name: str, wanted: float) -> int:
         start = self._declared(method, name)
-        low, high = start, start
+        low, high = (start if self._cost(method, name, start) < wanted else 1), start
         while self._cost(method, name, high) < wanted:
             low, high = high, 2 * high
             if high > MOST_TIMES * start:
-                raise Missing(
-                    Reason.NOT_TESTABLE,
-                    f"a `{name}` up to {MOST_TIMES} times {start} at which `{method.id}` costs as"
-                    " much; give the arm a number in place of `auto`",
-                )
+                raise _out_of_reach(method, name, f"none up to {MOST_TIMES} times {start} does")
         while high - low > 1:
             middle = (low + high) // 2
             if self._cost(method, name, middle) < wanted:
@@ -74,16 +90,34 @@ class Sizes:
             )
         return stated
 
-    def _cost(self, method: Method, name: str, size: float) -> float:
+    def _cost(self, method: Method, name: str, size: int) -> float:
         """Return the FLOPs of one training sample of a model, with one argument set."""
         key = (method.id, name, size)
         if key not in self._made:
-            self._made[key] = self._profiled(method, {name: int(size)} if name else {})
-        made = self._made[key]
-        whole = made.train.flops if made.train is not None else made.forward.flops
-        if not whole:
-            raise Missing(Reason.NOT_TESTABLE, f"`{method.id}` costs no FLOPs that can be counted")
-        return whole / made.batch
+            try:
+                self._made[key] = self._counted(method, {name: size} if name else {})
+            except Missing as missing:
+                self._made[key] = missing  # a model that hangs does so once
+        found = self._made[key]
+        if isinstance(found, Missing):
+            raise found
+        return found
+
+    def _counted(self, method: Method, changed: dict[str, int]) -> float:
+        made = self._profiled(method, changed)
+        varying = next((note for note in made.notes if note.kind in _VARYING), None)
+        if made.train is None:
+            why = f": {made.stopped}" if made.stopped else ""
+            said = f"no training step of `{method.id}` was counted{why}"
+        elif varying is not None:
+            said = f"what `{method.id}` costs is no single number: {varying.text}"
+        elif made.train.coverage < COMPLETE:
+            said = f"not all operations of `{method.id}` can be counted"
+        elif not made.train.flops > 0 or made.train.samples < 1:
+            said = f"`{method.id}` costs no FLOPs that can be counted"
+        else:
+            return made.train.flops / made.train.samples
+        raise Missing(Reason.NOT_TESTABLE, f"{said}; give the arm a number in place of `auto`")
 
     def _profiled(self, method: Method, changed: dict[str, int]) -> Profile:
         model = method.model
@@ -104,4 +138,14 @@ class Sizes:
                 )
             )
         except RepcheckError as error:
-            raise Missing(Reason.COMMAND_FAILED, f"mend `{model.entry.path}`: {error}") from None
+            given = ", ".join(f" with `{name}` {size}" for name, size in changed.items())
+            words = f"mend `{model.entry.path}`{given}: {error}"
+            raise Missing(Reason.COMMAND_FAILED, words) from None
+
+
+def _out_of_reach(method: Method, name: str, why: str) -> Missing:
+    return Missing(
+        Reason.NOT_TESTABLE,
+        f"a `{name}` at which `{method.id}` costs as much ({why}); give the arm a number in place"
+        " of `auto`",
+    )

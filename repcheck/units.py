@@ -52,6 +52,14 @@ class Reading(NamedTuple):
     unit: str = ""
 
 
+def decimals_for(size: float) -> int:
+    """Return the decimals that show a number of this size with three figures: 5.1 -> 2, 26 -> 1."""
+    if not math.isfinite(size) or size == 0:
+        return 2
+    # 0.1 has the logarithm -0.99999... on some machines: round before flooring.
+    return min(6, max(0, 2 - math.floor(round(math.log10(abs(size)), 9))))
+
+
 _PLAIN = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?").fullmatch
 _WHOLE = re.compile(r"[-+]?[0-9]+").fullmatch
 _BASED = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+").fullmatch

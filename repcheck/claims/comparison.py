@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from repcheck.claims.model import Claim, Claims, Dataset, Method
+from repcheck.claims.offer import named_by, stands_for, values_of
 from repcheck.where import Where
 
 OWN = frozenset({"gate", "gates", "component", "components", "search"})
@@ -35,18 +36,39 @@ class Comparison:
         """Return whether a factor (a key path such as `train.epochs`) is what the paper offers.
 
         A factor is exempt from asymmetry when it stands in `attributed_to` or in `components`, by
-        name or in a component's `differs_in`; never from a check of its effect. `losses.cyc` is
-        offered as `cyc` too, and `a+b` (both at once) with either.
+        name (its key path, what people call it, or the value that the method alone has) or in a
+        component's `differs_in`; never from a check of its effect. `losses.cyc` is offered as
+        `cyc` too, and `a+b` (both at once) with either.
         """
+        names = self.offered
+        if any(stands_for(name, part) for part in parts_of(factor) for name in names):
+            return True
+        return any(self._by_value(part, names) for part in factor.split("+"))
+
+    def _by_value(self, factor: str, names: frozenset[str]) -> bool:
+        own = values_of(self.method, factor) - values_of(self.baseline, factor)
+        return bool(own) and all(any(named_by(name, v, factor) for name in names) for v in own)
+
+    @property
+    def offered(self) -> frozenset[str]:
+        """Return the names of what the paper offers: attributions, components, differences."""
         named = {name for claim in self.claims for name in claim.attributed_to.get(())}
         for component in self.method.components or ():
             named |= {component.name.get(""), *component.differs_in.get(())}
-        return any(
-            part == name or part.startswith(f"{name}.")
-            for part in parts_of(factor)
-            for name in named
-            if name
-        )
+        return frozenset(named - {""})
+
+    @property
+    def offer_known(self) -> bool:
+        """Return whether the file says at all what the paper offers, be it nothing."""
+        said = any(claim.attributed_to.known for claim in self.claims)
+        return said or self.method.components is not None
+
+    def of(self, claim: Claim) -> Comparison:
+        """Return the comparison as one of its claims makes it, where that says what is credited.
+
+        What another claim credits with its gain is no excuse for this one's.
+        """
+        return replace(self, claims=(claim,)) if claim.attributed_to.known else self
 
     def owns(self, factor: str) -> bool:
         """Return whether a factor is a part of the method's own making, whatever it is worth.

@@ -178,8 +178,7 @@ class _References:
             for name in method.read:
                 if name not in self.names("metrics"):
                     self._unknown_metric(method.place["read"][name], name)
-        for arm in self.claims.arms:
-            self.named(arm.of, "methods")
+        self._arms()
         for row in self.claims.efficiency:
             self.named(row.method, "methods")
             self.named(row.dataset, "datasets", free=True)
@@ -191,6 +190,18 @@ class _References:
                 if name not in self.names("metrics"):
                     self._unknown_metric(ablation.result.place[name], name)
         self.named(self.claims.budget.hardware, "hardware", free=True)
+
+    def _arms(self) -> None:
+        """Check what arms are of, and that each has an id of its own: its runs are known by it."""
+        taken = {name: "a method" for name in self.names("methods")}
+        for arm in self.claims.arms:
+            self.named(arm.of, "methods")
+            name = arm.id.get("")
+            if name in taken:
+                what = f"`{name[:60]}` is the id of {taken[name]}"
+                self.note(arm.id, what, "give each arm its own id")
+            elif name:
+                taken[name] = f"another arm, at {arm.id.place.line}:{arm.id.place.column}"
 
     def _unknown_metric(self, place: Where, name: str) -> None:
         known = self.names("metrics")

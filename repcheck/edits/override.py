@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from repcheck.claims.problems import nearest
@@ -17,6 +18,7 @@ FORMS = ("cli", "config", "env", "constant", "probe")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = "REPCHECK_"
+_SURGERIES = Path(__file__).parents[1] / "inside" / "probe" / "surgeries"
 
 
 class UnknownOverride(RepcheckError):
@@ -51,7 +53,9 @@ def parse_override(override: Mapping[str, Any]) -> Override:
         flags=_flags(override["cli"]) if "cli" in override else (),
         edits=(*_edits(override, "config"), *_edits(override, "constant")),
         env=dict(_pairs(override, "env", _variable)),
-        surgery=tuple(dict(_operation(kind, rest)) for kind, rest in _items(override, "probe")),
+        surgery=tuple(
+            dict(_operation(str(kind), rest)) for kind, rest in _items(override, "probe")
+        ),
     )
 
 
@@ -133,7 +137,17 @@ def _variable(name: str, value: Scalar) -> str:
     return text_of(value)
 
 
+def surgeries() -> tuple[str, ...]:
+    """Return the kinds of change that the probe can make in a running process."""
+    names = (path.stem for path in _SURGERIES.glob("[!_]*.py"))
+    return tuple(sorted(name.replace("_", "-") for name in names))
+
+
 def _operation(kind: str, rest: object) -> Iterator[tuple[str, Any]]:
+    known = surgeries()
+    if kind.replace("_", "-") not in known:
+        hint = nearest(kind, known) or f"write one of {', '.join(known)}"
+        raise _unknown(f"probe.{kind}", "is no change that the probe can make", hint)
     yield "kind", kind
     if not isinstance(rest, Mapping):
         yield "value", rest

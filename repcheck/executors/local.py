@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import queue
-import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 from repcheck import launch
 from repcheck.executor import Kind, Options, Progress, Tally, executor
@@ -124,7 +122,7 @@ class _Crew:
         interrupted = False
         cleaner = threading.Thread(target=self._clean, name="repcheck-clean", daemon=True)
         cleaner.start()
-        with _signals():
+        with processes.interruptible():
             try:
                 self._start(min(jobs, len(self.pending)))
                 self._watch()
@@ -243,22 +241,3 @@ class _Carrying:
             self.crew.fail(error)
         self.crew.count(-1)
         return True
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Treat a termination like Ctrl-C, so that no child survives it."""
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's signature
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -72,7 +72,7 @@ class Change:
 def allowed_keys(arm: Arm) -> frozenset[str]:
     """Return what an arm may change: what its factors touch, the structure where none is known."""
     found: frozenset[str] = frozenset()
-    for factor in (part for factor in arm.factors for part in factor.split("+")):
+    for factor in (part for joined in arm.factors for part in joined.split("+")):
         best = max(
             (name for name in TOUCHES if factor == name or factor.startswith(f"{name}.")),
             key=len,
@@ -148,13 +148,14 @@ def differences(before: Run, after: Run, allowed: frozenset[str]) -> list[Change
     old, new = reading(before), reading(after)
     found = []
     for key in [key for key in old if key in new]:
-        if not _alike(key, old[key], new[key]):
+        if not alike(key, old[key], new[key]):
             told = _told(key, old[key], new[key])
             found.append(Change(key=key, before=told[0], after=told[1], allowed=key in allowed))
     return found
 
 
-def _alike(key: str, old: Value, new: Value) -> bool:
+def alike(key: str, old: Value, new: Value) -> bool:
+    """Return whether two values of one key are one, within the bands of counts and schedules."""
     if isinstance(old, tuple) and isinstance(new, tuple):
         pairs = list(zip(old, new, strict=False))
         return sum(abs(a - b) for a, b in pairs) <= SHAPE * max(1, len(pairs))
@@ -166,12 +167,13 @@ def _alike(key: str, old: Value, new: Value) -> bool:
 
 def _told(key: str, old: Value, new: Value) -> tuple[str, str]:
     if key == "network":
-        a, b = (Counter(_counted(str(value))) for value in (old, new))
+        a, b = (Counter(counted(str(value))) for value in (old, new))
         return _listed(a - b), _listed(b - a)
     return _shown(old), _shown(new)
 
 
-def _counted(text: str) -> dict[str, int]:
+def counted(text: str) -> dict[str, int]:
+    """Return the operations of a network by name, of a reading's text (`3 conv, 2 relu`)."""
     pairs = (part.split(" ", 1) for part in text.split(", ") if part)
     return {name: int(count) for count, name in pairs}
 

@@ -7,6 +7,7 @@ well and learned something; and only of a gain that the declared runs themselves
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -25,7 +26,7 @@ from repcheck.facts.arm_diff import (
     same_end,
     same_start,
 )
-from repcheck.facts.bill import train_bill
+from repcheck.facts.axes import axis_of, longer
 from repcheck.facts.factors import Factors
 from repcheck.facts.gains import StatedGain, stated_gain
 from repcheck.facts.reruns import Reruns
@@ -63,7 +64,8 @@ class Effect:
     `why` say what is lacking. `changes` is the arm diff: what was seen to differ from the runs of
     the method it was derived from. `means` are those of method, baseline and arm, each with its
     standard deviation and n, in the metric's unit. `covers` says that the arm gives the baseline
-    every difference beside the contribution.
+    every difference beside the contribution, `beyond` that it was trained longer than the method
+    as declared: it tells what training on gains, and nothing of the gain that is claimed.
     """
 
     arm: Arm
@@ -77,6 +79,7 @@ class Effect:
     why: str = ""
     sources: tuple[str, ...] = ()
     covers: bool = False
+    beyond: bool = False
 
     @property
     def contribution(self) -> bool:
@@ -89,6 +92,11 @@ class Effect:
         if self.removes and any(self.comparison.owns(factor) for factor in self.arm.factors):
             return True
         return any(self.comparison.contributes(factor) for factor in factors)
+
+    @property
+    def speaks(self) -> bool:
+        """Return whether what it shows may be held against the claimed gain."""
+        return not (self.contribution or self.beyond)
 
     @property
     def removes(self) -> bool:
@@ -154,7 +162,10 @@ class _Maker:
             changes = agreed(paired(mine, parent), allowed_keys(arm))
             return _without(bare, missing, changes)
         sources = tuple(f"run {run.key[:12]}" for run in mine)
-        bare = replace(bare, changes=changes, reach=reach, sources=sources)
+        beside = comparison.method.id
+        ours = [r for r in self.runs if r.arm == beside and dataset in {"", r.dataset}]
+        beyond = arm.target is None and longer(mine, ours)
+        bare = replace(bare, changes=changes, reach=reach, sources=sources, beyond=beyond)
         try:
             return self._judged(bare)
         except Missing as missing:
@@ -326,12 +337,12 @@ def _finished(arm: Arm, mine: Sequence[Run]) -> None:
 
 def _applied(arm: Arm, mine: Sequence[Run]) -> None:
     """Raise where a surgery never applied: what did not change proves nothing."""
-    wanted = [str(one.get("kind")) for one in arm.surgery]
+    wanted = Counter(str(one.get("kind")) for one in arm.surgery)
     for run in mine:
-        done = {one.kind: one.times for one in run.observation.surgery} if run.observation else {}
-        if idle := [kind for kind in wanted if not done.get(kind)]:
+        done = run.observation.surgery if run.observation else ()
+        if idle := wanted - Counter(one.kind for one in done if one.times):
             raise Missing(
-                Reason.INVALID_ARM, f"an arm whose change applies: `{idle[0]}` applied 0 times"
+                Reason.INVALID_ARM, f"an arm whose change applies: `{min(idle)}` applied 0 times"
             )
         errors = run.observation.probe_errors if run.observation else ()
         if wanted and (mixed := [one for one in errors if one.startswith("surgery")]):
@@ -368,24 +379,3 @@ def _on_target(arm: Arm, mine: Sequence[Run]) -> Reach | None:
             f" (within {most:.1%} is)",
         )
     return found
-
-
-def axis_of(run: Run, axis: str) -> float | None:
-    """Return what a run spent on an axis: samples, steps, train_flops; None if it was not seen.
-
-    FLOPs of which only a lower bound is known are none.
-    """
-    seen = run.observation
-    training = seen.training if seen is not None else None
-    if seen is None or training is None:
-        return None
-    if axis in {"samples", "steps"}:
-        value = training.samples if axis == "samples" else training.steps
-        return None if value is None else float(value)
-    try:
-        bill = train_bill(seen, training)
-    except Missing:
-        return None
-    if bill.at_least:
-        return None
-    return bill.whole if axis == "flops a sample" else bill.whole * bill.samples

@@ -41,26 +41,6 @@ STATED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("distillation.teacher", ("distillation", "teacher")),
 )
 NONE = "none"
-# What people call a factor, and its key path in the claims format.
-ALIASES = {
-    "lr": "optimizer.lr", "learning_rate": "optimizer.lr", "optimizer": "optimizer.type",
-    "lr_schedule": "lr_schedule.type", "schedule": "lr_schedule.type",
-    "epochs": "train.epochs", "iterations": "train.iterations", "steps": "train.iterations",
-    "samples": "samples", "batch_size": "train.batch_size", "batch": "train.batch_size",
-    "repeats": "train.repeats", "subset": "train.subset", "amp": "train.amp",
-    "ema": "ema.decay", "swa": "swa.decay", "tta": "tta.views", "ensemble": "ensemble_size",
-    "pretrained": "pretrained.weights", "init": "pretrained.weights",
-    "distillation": "distillation.teacher", "teacher": "distillation.teacher",
-    "act": "activation", "normalization": "norm", "normalisation": "norm", "pooling": "resampling",
-    "aug": "augmentation",
-} | {name: f"optimizer.{name}" for name in ("momentum", "weight_decay", "betas", "eps",
-                                            "nesterov", "clip_norm")}  # fmt: skip
-
-
-def canonical(factor: str) -> str:
-    """Return a factor's key path; a name that is none stays as it is, and so does the + of two."""
-    parts = (part.strip() for part in factor.split("+"))
-    return "+".join(ALIASES.get(part.lower().replace("-", "_"), part) for part in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +152,7 @@ def _observed(key: str, names: tuple[str, ...], ours: str, theirs: str) -> Facto
 def _stated(comparison: Comparison) -> Iterator[Factor]:
     """Yield the keys that both state, and state differently."""
     for key, names in STATED:
-        ours, theirs = (_leaf(method, key) for method in (comparison.method, comparison.baseline))
+        ours, theirs = (stated_as_text(method, key) for method in (comparison.method, comparison.baseline))
         if ours is not None and theirs is not None and ours != theirs:
             yield Factor(key=key, names=names, ours=ours, theirs=theirs)
     mine, other = (
@@ -184,14 +164,18 @@ def _stated(comparison: Comparison) -> Iterator[Factor]:
             yield Factor(key=key, names=(name,), ours=pair[0], theirs=pair[1])
 
 
-def _leaf(method: Method, key: str) -> str | None:
+def stated_as_text(method: Method, key: str) -> str | None:
     """Return a stated value as text, `none` where it is stated as not used, None if undeclared."""
-    top: Any = getattr(method, key.partition(".")[0])
+    top: Any = getattr(method, key.partition(".")[0], None)
+    if key.startswith("hyperparameters.") or top is None:
+        free = method.hyperparameters.get({})
+        name = key.removeprefix("hyperparameters.")
+        return _text(free[name]) if name in free else None
     if isinstance(top, Section):
         if top.absent:
             return NONE
-        top = getattr(top, key.partition(".")[2])
-    if top.undeclared:
+        top = getattr(top, key.partition(".")[2] or top.short or "", None)
+    if not isinstance(top, Stated) or top.undeclared:
         return None
     return _text(top) if top.known else NONE
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from repcheck.claims.comparison import Comparison
 from repcheck.errors import Reason
 from repcheck.fact import Evidence, Fact, Level, Quantity
-from repcheck.facts.effects import Effect, Effects, axis_of
+from repcheck.facts.axes import LONGER, axis_of
+from repcheck.facts.effects import Effect, Effects
 from repcheck.runs import Run
 
 if TYPE_CHECKING:  # brings scipy, which linting can do without
@@ -19,7 +20,6 @@ LENGTHS = frozenset(
     {"samples", "steps", "train_flops", "train.epochs", "train.iterations", "train.samples",
      "train.tokens"}
 )  # fmt: skip
-MORE = 1.05
 QUARTER = 0.25
 TWO_SIDED = 0.025
 
@@ -83,7 +83,7 @@ class LongerTrainings(Fact):
             for effect in self.effects.on(comparison)
             if effect.arm.method == side.id
             and LENGTHS & {*effect.arm.factors}
-            and (ratio := self._ratio(effect)) > MORE
+            and (ratio := self._ratio(effect)) > LONGER
         )
 
     def ratio(self, comparison: Comparison) -> float | None:

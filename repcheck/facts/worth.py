@@ -13,7 +13,7 @@ What is worth little for certain is not called decorative: its authors may say j
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from repcheck.arms import Arm, NoArm, takes
@@ -22,6 +22,7 @@ from repcheck.claims.model import Claim, Claims, Method
 from repcheck.errors import Reason
 from repcheck.fact import Evidence, Fact
 from repcheck.facts.effects import Effect, Effects
+from repcheck.facts.gains import row_of
 from repcheck.facts.network_words import words_of
 from repcheck.facts.reruns import Reruns
 from repcheck.runs import Run, SeedKind
@@ -43,8 +44,8 @@ class Worth:
     """What one arm showed of a part, put to one claim; in the metric's unit, higher is better.
 
     `verdict` is None where the arm decides nothing: `reason` and `why` then say what is lacking.
-    `seeds_needed` (per arm) is set for an inconclusive verdict that more seeds could decide.
-    `left` is the gain over the baseline that remains without the part, and what that shows.
+    `seeds_needed` (per arm) is set for an inconclusive verdict that more seeds could decide. `told`
+    is what the paper's own ablation says that the part is worth.
     """
 
     effect: Effect
@@ -53,6 +54,7 @@ class Worth:
     interval90: Interval | None = None
     margin: float = 0.0
     seeds_needed: int | None = None
+    told: float | None = None
     reason: Reason | None = None
     why: str = ""
 
@@ -75,6 +77,11 @@ class Worth:
     def headline(self) -> bool:
         """Whether the claim credits this very part with the gain."""
         return bool({*self.claim.attributed_to.get(())} & {*self.names})
+
+    @property
+    def conceded(self) -> bool:
+        """Whether the paper says itself that the part is worth next to nothing."""
+        return self.told is not None and self.told <= self.margin and not self.headline
 
     @property
     def left(self) -> tuple[float, str] | None:
@@ -133,7 +140,21 @@ class Worths(Fact):
             return Worth(effect=effect, reason=Reason.UNDERPOWERED, why=found.rule_in_words)
         if crashed := self._crashed(effect, whole, without):
             return Worth(effect=effect, reason=Reason.COMMAND_FAILED, why=crashed)
-        return _judged(effect, whole, without, found.margin)
+        worth = _judged(effect, whole, without, found.margin)
+        return replace(worth, told=self._told(worth))
+
+    def _told(self, worth: Worth) -> float | None:
+        """Return what a row of the ablation says of a part: the reported value less the row's."""
+        metric, dataset = worth.claim.metric.value, worth.effect.comparison.dataset
+        whole = row_of(self.claims, worth.effect.comparison.method, dataset, metric)
+        if whole is None or not whole.centre.known:
+            return None
+        sign = 1 if self.claims.metrics[metric].higher_is_better.value else -1
+        for row in self.claims.ablations or ():
+            value = row.result.get({}).get(metric)
+            if row.component.get("") in worth.names and isinstance(value, int | float):
+                return float(sign * (whole.centre.value - value))
+        return None
 
     def _crashed(self, effect: Effect, *finished: Summary) -> str:
         """Return why the crashed seeds of an arm leave no verdict; "" where they do not."""

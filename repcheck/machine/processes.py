@@ -13,10 +13,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 MARKER = "REPCHECK_RUN"
 _PR_SET_CHILD_SUBREAPER = 36
@@ -47,6 +48,25 @@ def adopt_orphans() -> None:
         library = ctypes.CDLL(None, use_errno=True)
         library.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     _adopting = True
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Treat a termination like Ctrl-C, so that no child survives it."""
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's signature
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def register(pid: int) -> None:

@@ -16,7 +16,7 @@ def render(report: Report) -> str:
     for claim in report["claims"]:
         place = text.place(claim["where"]) or report["claims_file"]["path"]
         verdict = words.verdict(claim["reproduction"]["verdict"]).word
-        fairness = words.fairness(claim["fairness"]["verdict"]).word
+        fairness = words.fairness(claim["fairness"]).word
         lines.append(
             f"{text.line(place)}: {text.line(claim['id'])} {verdict}: "
             f"{text.line(findings.outcome(claim))}; {fairness}"

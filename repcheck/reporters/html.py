@@ -54,6 +54,8 @@ def view(report: Report) -> dict[str, Any]:
     undeclared = report["coverage"]["undeclared"]
     return {
         "report": report,
+        "arm_panels": arms.panels(report),
+        "arms_lacking": arms.lacking(report),
         "title": text.short(report["headline"]["sentence"].replace("`", ""), _TITLE),
         "path": report["claims_file"]["path"] or "\0",
         "claims_name": PurePath(report["claims_file"]["path"]).name,
@@ -69,8 +71,6 @@ def view(report: Report) -> dict[str, Any]:
         "chapters": checks.chapters(report["coverage"]["tricks"]),
         "spoken": checks.spoken(report),
         "no_rule": [t for t in report["coverage"]["tricks"] if t["reason"] == "no-rule-yet"],
-        "arm_panels": arms.panels(report),
-        "arms_lacking": arms.lacking(report),
         "budgets": budget.budgets(report),
         "panels": panels,
         "more_strips": more_strips,

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from repcheck.reporter import Report, Reporter
-from repcheck.reporters.parts import checks, findings, text, words
+from repcheck.reporters.parts import arms, budget, checks, findings, text, words
 from repcheck.reporters.parts.forest import failed_first, numbers, wording
 from repcheck.reporters.parts.sight import sight
 
 # GitHub refuses a comment of more than 65,536 characters.
 MOST_CHARACTERS = 60_000
+MOST_OF_A_TABLE = 8_000
 MARKER = "<!-- repcheck report -->"
 _CODE = re.compile(r"(`[^`|\n]+`)")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~])")
@@ -23,15 +24,15 @@ _CALLS = re.compile(r"([@#])(?=\w)|(?<=\w)(://|(?<=www)\.)")
 def render(report: Report) -> str:
     """Return the report as Markdown of less than 65,000 characters."""
     head = _head(report)
-    tail = _tail(report)
-    room = MOST_CHARACTERS - len(head) - len(tail)
+    gain, tail = _arms(report), _budgets(report) + _tail(report)
+    room = MOST_CHARACTERS - len(head) - len(gain) - len(tail)
     rows = [_row(claim) for claim in failed_first(report["claims"])]
     found = [_finding(report, one) for one in findings.findings(report)]
     claims = _fitting(rows, room // 2, "claim", as_row=True)
     flagged = _fitting(found, room - len(claims), "finding", as_row=False)
     table = "| claim | claimed | observed | verdict | fairness |\n|---|---|---|---|---|\n"
     title = "### Flagged\n\n" if found else "### Flagged\n\nNothing. That is not a pass.\n"
-    return f"{head}{table}{claims}\n{title}{flagged}\n{tail}"
+    return f"{head}{table}{claims}\n{gain}{title}{flagged}\n{tail}"
 
 
 def escaped(said: object) -> str:
@@ -80,7 +81,7 @@ def _head(report: Report) -> str:
 def _row(claim: Mapping[str, Any]) -> str:
     found = claim["reproduction"]
     said = numbers(found, str(claim.get("unit") or ""))
-    word, fair = words.verdict(found["verdict"]), words.fairness(claim["fairness"]["verdict"])
+    word, fair = words.verdict(found["verdict"]), words.fairness(claim["fairness"])
     observed = f"{said.observed} {said.interval}" if said.observed else said.why_not
     detail = f" ({escaped(words.plain(found['detail']))})" if found.get("detail") else ""
     cells = [
@@ -88,7 +89,7 @@ def _row(claim: Mapping[str, Any]) -> str:
         escaped(said.claimed),
         escaped(observed),
         f"{word.glyph} {word.word}{detail}",
-        fair.word,
+        escaped(fair.word),
     ]
     return f"| {' | '.join(cells)} |\n"
 
@@ -102,6 +103,35 @@ def _finding(report: Report, one: Mapping[str, Any]) -> str:
         f"- **{escaped(one['rule'])} {escaped(one['name'])}** [{escaped(findings.weight(one))}] "
         f"{escaped(text.short(one['message'], 800))}{bears}, {place}{fix}\n"
     )
+
+
+def _arms(report: Report) -> str:
+    """Return the arms as a table: what of the gain remains in each, and how much that explains."""
+    rows = [
+        f"| {escaped(panel.claim['id'])} | {escaped(text.short(row.arm['id'], 120))} | "
+        f"{escaped(f'{row.remaining} {row.interval}'.strip() or 'not decided')} | "
+        f"{escaped(panel.claimed or 'unknown')} | {row.verdict.glyph} {row.verdict.word}"
+        f"{f', {escaped(row.settles)}' if row.settles else ''} |\n"
+        for panel in arms.panels(report)
+        for row in panel.rows
+    ]
+    if not rows:
+        return ""
+    head = "| claim | arm | gain that remains (95 %) | claimed | verdict |\n|---|---|---|---|---|\n"
+    shown = _fitting(rows, MOST_OF_A_TABLE, "arm", as_row=True)
+    return f"### Where the gain comes from\n\n{head}{shown}\n"
+
+
+def _budgets(report: Report) -> str:
+    """Return a line for each method: what it takes, beside the ratio to its baseline."""
+    lines = [
+        f"- {escaped(text.short(name, 120))}: {escaped(', '.join(told))}\n"
+        for group in budget.budgets(report).groups
+        for name, told in budget.brief(group)
+    ]
+    if not lines:
+        return ""
+    return f"### Budgets\n\n{_fitting(lines, MOST_OF_A_TABLE, 'method', as_row=False)}\n"
 
 
 def _tail(report: Report) -> str:

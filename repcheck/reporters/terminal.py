@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
 
 from repcheck.reporter import Report, Reporter
-from repcheck.reporters.parts import findings, text, words
+from repcheck.reporters.parts import arms, budget, findings, text, words
 from repcheck.reporters.parts.excerpt import Source
 from repcheck.reporters.parts.forest import failed_first, wording
 from repcheck.reporters.parts.sight import sight
 
 MOST_CLAIMS = 200
+WIDTH = 80
 _HELP = 240
 _COLOURS = {"critical": "red", "major": "yellow", "error": "red"}
 Style = Callable[..., str]
@@ -38,10 +40,13 @@ def _text(report: Report, style: Style) -> str:
     lines: list[str] = []
     for one in findings.findings(report):
         lines += [*_finding(report, one, source, style), ""]
+    panels = {panel.claim["id"]: panel for panel in arms.panels(report)}
     for claim in failed_first(report["claims"])[:MOST_CLAIMS]:
         lines += _claim(claim, style)
+        lines += _arms(panels[claim["id"]], style) if claim["id"] in panels else []
     left = len(report["claims"]) - MOST_CLAIMS
     lines += [f"and {text.count(left, 'more claim')} in report.json"] if left > 0 else []
+    lines += _budgets(report, style)
     return "\n".join([*lines, "", *_summary(report, style)]) + "\n"
 
 
@@ -59,7 +64,7 @@ def _finding(report: Report, one: Mapping[str, Any], source: Source, style: Styl
 
 def _claim(claim: Mapping[str, Any], style: Style) -> list[str]:
     found, fair = claim["reproduction"], claim["fairness"]
-    word, fairness = words.verdict(found["verdict"]), words.fairness(fair["verdict"])
+    word, fairness = words.verdict(found["verdict"]), words.fairness(fair)
     verdict = style(f"{word.glyph} {word.word}", fg=word.colour or None, bold=True)
     detail = f" ({text.line(words.plain(found['detail']))})" if found.get("detail") else ""
     return [
@@ -71,6 +76,41 @@ def _claim(claim: Mapping[str, Any], style: Style) -> list[str]:
         f"  fairness: {style(fairness.word, fg=fairness.colour or None)}; "
         f"{text.line(fair['words'])}",
     ]
+
+
+def _arms(panel: arms.Panel, style: Style) -> list[str]:
+    """Return what remains of a claimed gain in each arm, and how much that explains."""
+    of = f"of the claimed {panel.claimed} " if panel.claimed else ""
+    lines = [f"  what remains {of}in each arm (95 % interval):"]
+    for row in panel.rows:
+        word = row.verdict
+        left = f"{row.remaining} {row.interval}, " if row.remaining else ""
+        settled = f", {row.settles}" if row.settles else ""
+        told = f"{text.short(row.arm['id'], 160)}: {left}{word.word}{settled}"
+        first, *rest = _wrapped(told, "    ")
+        lines += [f"  {style(word.glyph, fg=word.colour or None)} {first}", *rest]
+    more = panel.more
+    return lines + ([f"  and {text.count(more, 'more arm')} in report.json"] if more else [])
+
+
+def _wrapped(told: str, indent: str) -> Iterator[str]:
+    """Yield a text in lines of at most 80 columns, the first without its indentation."""
+    wrapped = textwrap.wrap(told, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
+    yield wrapped[0].removeprefix(indent)
+    yield from wrapped[1:]
+
+
+def _budgets(report: Report, style: Style) -> list[str]:
+    """Return what each method takes, beside the baselines that it is compared with."""
+    lines = []
+    found = budget.budgets(report)
+    for group in found.groups:
+        lines += ["", f"{style('budget', bold=True)} of {text.line(group.title)}"]
+        for name, told in budget.brief(group):
+            first, *rest = _wrapped(f"{text.short(name, 60)}: {text.line(', '.join(told))}", "  ")
+            lines += [f"  {first}", *rest]
+    left = found.more
+    return lines + ([f"and {text.count(left, 'more comparison')} in report.json"] if left else [])
 
 
 def _parts(claim: Mapping[str, Any]) -> list[str]:

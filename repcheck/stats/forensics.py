@@ -1,8 +1,10 @@
 """Number forensics: which printed numbers can be true together.
 
 Exact arithmetic on the reported strings. Every check names the weakest reading under which the
-numbers still contradict each other: first the nearest rounding, then any rounding (truncation
-too), then the innocent explanations. What the digits cannot show is *not testable*, never passed.
+numbers still contradict each other: first the nearest rounding, then truncation, then any
+rounding, then the innocent explanations. What the digits cannot show is *not testable*, never
+passed. Spreads of counts, relations of metrics, patterns of whole tables and p-values have modules
+of their own beside this one (`forensics_*`).
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ from math import ceil, exp, floor, log
 from repcheck.stats.printed import Interval, Printed, Rounding, root
 
 # Student's t times 10,000, two-sided 5 %, 1 to 30 degrees of freedom (any printed table).
-_T975 = (
+T975 = (
     127_062, 43027, 31824, 27764, 25706, 24469, 23646, 23060, 22622, 22281, 22010, 21788, 21604,
     21448, 21314, 21199, 21098, 21009, 20930, 20860, 20796, 20739, 20687, 20639, 20595, 20555,
     20518, 20484, 20452, 20423,
 )  # fmt: skip
-_Z975 = Fraction("1.959964")
+Z975 = Fraction("1.959964")
 SPREADS = ("sample", "population", "sem", "ci95")
 
 
@@ -30,6 +32,7 @@ class Fit(StrEnum):
     """How a printed number can be true: by the first of these that explains it."""
 
     NEAREST = "nearest"
+    TRUNCATED = "truncated"
     ANY = "any"
     ROUNDED_SEEDS = "rounded-seeds"
     NONE = "none"
@@ -79,8 +82,9 @@ def grim(share: Printed, items: int, seeds: int = 1, seed_unit: Fraction | None 
     grid = cells(items, seeds)
     if not informative(share, grid):
         return Fit.NOT_TESTABLE
-    if reachable(share.within(), grid):
-        return Fit.NEAREST
+    for mode in (Rounding.NEAREST, Rounding.TRUNCATED):
+        if reachable(share.within(mode), grid):
+            return Fit(mode.value)
     loose = share.within(Rounding.ANY)
     if reachable(loose, grid):
         return Fit.ANY
@@ -125,7 +129,7 @@ def _factors(kind: str, n: int) -> Iterator[Interval]:
     elif kind == "sem":
         yield root(Fraction(1, n))
     elif kind == "ci95":
-        quantiles = [_Z975] + ([Fraction(_T975[n - 2], 10_000)] if n - 1 <= len(_T975) else [])
+        quantiles = [Z975] + ([Fraction(T975[n - 2], 10_000)] if n - 1 <= len(T975) else [])
         for quantile in quantiles:
             yield root(Fraction(1, n)).scaled(quantile).widened(Fraction(1, 10**4))
 

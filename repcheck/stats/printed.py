@@ -21,6 +21,7 @@ class Rounding(StrEnum):
     """How generously the last digit is read."""
 
     NEAREST = "nearest"  # half up, half down and half to even
+    TRUNCATED = "truncated"  # the digits that follow were cut off
     ANY = "any"  # truncated or rounded up as well
 
 
@@ -69,6 +70,10 @@ class Printed:
 
     def within(self, mode: Rounding = Rounding.NEAREST) -> Interval:
         """Return the values that would have been printed so."""
+        if mode is Rounding.TRUNCATED:
+            below = self.unit if self.value <= 0 else Fraction(0)
+            above = self.unit if self.value >= 0 else Fraction(0)
+            return Interval(low=self.value - below, high=self.value + above)
         half = self.unit / 2 if mode is Rounding.NEAREST else self.unit
         return Interval(low=self.value - half, high=self.value + half)
 

@@ -167,13 +167,18 @@ def _took():
 # What follows a forward
 
 
+def looking():
+    """Return whether a step is looked at in which a backward may follow."""
+    return _Closely.step is not None and not _Closely.active
+
+
 def backward(original, args, kwargs, at):
     """Return what a backward returns, counted if a forward that is looked at waits for one.
 
     `at` is where create_graph stands among the arguments.
     """
     step = _Closely.step
-    if step is None or _Closely.active or step.thread != get_ident() or not step.waits():
+    if step.thread != get_ident() or not step.waits():
         return original(*args, **kwargs)
     twice = args[at] if len(args) > at else kwargs.get("create_graph")
     counter = _Closely.counter

@@ -92,7 +92,10 @@ def _backward(original):
             rec.error("steps.before_backward", exc)
         within[me] = True
         try:
-            result = closely.backward(original, (tensors, *args), kwargs, 3)
+            if closely.looking():
+                result = closely.backward(original, (tensors, *args), kwargs, 3)
+            else:
+                result = original(tensors, *args, **kwargs)
         finally:
             within.pop(me, None)
         try:
@@ -131,7 +134,10 @@ def _grad(original):
         held = rec.guarded(_before_grad, outputs, inputs, twice)
         within[me] = True
         try:
-            result = closely.backward(original, (outputs, inputs, *args), kwargs, 4)
+            if closely.looking():
+                result = closely.backward(original, (outputs, inputs, *args), kwargs, 4)
+            else:
+                result = original(outputs, inputs, *args, **kwargs)
         finally:
             within.pop(me, None)
         # A gradient that is differentiated in turn belongs to a loss that is still to come.

@@ -4,7 +4,10 @@ import importlib
 import json
 import os
 import random
+import signal
 import sys
+import threading
+import time
 
 from . import build, counts, deploy, inputs, rivals, strides, tensors, watch
 from .answer import Answer, Problem, last_line, told
@@ -18,6 +21,7 @@ def work(job_path, answer_path):
     with open(job_path) as file:
         job = json.load(file)
     answer = Answer(os.path.abspath(answer_path))
+    threading.Thread(target=_end_with, args=(job["owner"],), daemon=True).start()
     sys.argv[:] = [job["entry"].partition(":")[0]]
     sys.path.insert(0, job["root"])
     if os.path.isdir(os.path.join(job["root"], "src")):
@@ -34,6 +38,18 @@ def work(job_path, answer_path):
         answer.fail(told(error, answer.found["stage"] or "the profile", job["root"]))
     answer.put(done=True)
     answer.write()
+
+
+def _end_with(owner):
+    """End this process and its group once the process that asked for it was killed."""
+    while True:
+        time.sleep(1)
+        try:
+            os.kill(owner, 0)
+        except ProcessLookupError:
+            os.killpg(0, signal.SIGKILL)
+        except OSError:
+            return
 
 
 def _limited(megabytes):

@@ -1,11 +1,13 @@
 """Where the gain comes from: for each claim the arms, and what of the gain remains in each.
 
-One axis a claim: zero is no gain left, the bar stands at the claimed gain. An arm without an
-attribution stays in the table with its reason; nothing is drawn for it.
+One axis a claim: zero is no gain left, the bar stands at the claimed gain, and the gain as it was
+rerun stands first. An arm without an attribution stays in the table with its reason; nothing is
+drawn for it. What is not held against a claim is never painted as if it were.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +15,10 @@ from typing import Any
 from repcheck.reporters.parts import text, words
 from repcheck.reporters.parts.forest import Mark
 from repcheck.reporters.parts.scale import Scale, Tick
+from repcheck.units import decimals_for
 
 Json = Mapping[str, Any]
+Pair = tuple[Json, Json]
 MOST_ARMS = 24
 VERDICTS: Mapping[str, words.Word] = {
     "gone": words.Word(word="gone", glyph="✗", css="bad", colour="yellow"),
@@ -24,22 +28,51 @@ VERDICTS: Mapping[str, words.Word] = {
 }
 OPEN = words.Word(word="undetermined", glyph="?", css="un")
 OWN = words.Word(word="the contribution", glyph="·", css="un")
+BEYOND = words.Word(word="beyond the comparison", glyph="·", css="un")
+HOW: Mapping[str, str] = {
+    "placeholder": "a placeholder of the command",
+    "cli": "a flag",
+    "config": "a configuration key",
+    "env": "an environment variable",
+    "constant": "a constant in a copy of the source",
+    "probe": "surgery in the running process",
+}
+_NOT_HELD = {
+    OWN: "what the paper offers, so not held against the claim",
+    BEYOND: "trained longer than the method, so not held against the claim",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One arm put to one claim."""
+    """One arm put to one claim; `settles` says how much of the gain it explains, or why not."""
 
     arm: Json
     verdict: words.Word
     remaining: str
     interval: str
-    share: str
+    settles: str
     score: str
-    says: str
+    how: str
+    about: str
+    decides: str
     mark: Mark | None
     allowed: tuple[str, ...]
     others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """The gain over one baseline as both were declared, and as it was rerun."""
+
+    baseline: str
+    gain: str
+    interval: str
+    level: str
+    score: str
+    against: str
+    verdict: words.Word
+    mark: Mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +81,20 @@ class Panel:
 
     claim: Json
     claimed: str
+    margin: str
     ticks: tuple[Tick, ...]
+    declared: tuple[Declared, ...]
     rows: tuple[Row, ...]
+    more: int
 
 
 def panels(report: Json) -> list[Panel]:
     """Return a panel for each claim that has arms with effects."""
-    found = []
-    for claim in report["claims"]:
-        pairs = [
-            (arm, effect)
-            for arm in report["arms"]
-            for effect in arm.get("effects", ())
-            if effect["claim"] == claim["id"]
-        ]
-        if pairs:
-            found.append(_panel(claim, pairs[:MOST_ARMS]))
-    return found
+    pairs: dict[str, list[Pair]] = {}
+    for arm in report["arms"]:
+        for effect in arm.get("effects", ()):
+            pairs.setdefault(effect["claim"], []).append((arm, effect))
+    return [_panel(claim, pairs[claim["id"]]) for claim in report["claims"] if claim["id"] in pairs]
 
 
 def lacking(report: Json) -> list[Json]:
@@ -72,47 +102,132 @@ def lacking(report: Json) -> list[Json]:
     return [arm for arm in report["arms"] if arm.get("reason")][:MOST_ARMS]
 
 
-def _panel(claim: Json, pairs: Sequence[tuple[Json, Json]]) -> Panel:
+def verdict(effect: Json) -> words.Word:
+    """Return the word for what an arm showed; neutral where it is not held against the claim."""
+    if effect.get("contribution"):
+        return OWN
+    if effect.get("beyond"):
+        return BEYOND
+    return VERDICTS.get(str(effect.get("verdict")), OPEN)
+
+
+def settles(effect: Json) -> str:
+    """Return `explains at least 70 %`, or what would decide it, or why it is not held against."""
+    word = verdict(effect)
+    if word in _NOT_HELD:
+        return _NOT_HELD[word]
+    least, most = effect.get("explained_at_least") or 0.0, effect.get("explained_at_most")
+    if word.css == "bad":
+        return f"explains {_share(least)}" if least > 0 else ""
+    if word.css == "ok":
+        return "" if most is None else f"explains at most {min(100, math.ceil(100 * most))} %"
+    if effect.get("verdict") is None:
+        return words.plain(effect.get("reason"))
+    needed = effect.get("seeds_needed")
+    return f"{text.count(needed, 'seed')} an arm would decide" if needed else "too close to decide"
+
+
+def figures(effect: Json) -> tuple[str, str]:
+    """Return the gain that remains and its interval, with as many digits as the claimed gain."""
+    ends, remaining = effect.get("interval"), effect.get("remaining")
+    if ends is None or remaining is None:
+        return "", ""
+    places = decimals_for(effect["claimed"])
+    return text.fixed(remaining, places, sign=True), text.interval(ends, places, sign=True)
+
+
+def _share(least: float) -> str:
+    """Round down: what is guaranteed must not grow by rounding."""
+    whole = math.floor(100 * least + 1e-9)
+    return "all of it" if whole >= 100 else f"at least {whole} %"
+
+
+def _panel(claim: Json, pairs: Sequence[Pair]) -> Panel:
     drawn = [effect for _, effect in pairs if effect.get("interval")]
     claimed = drawn[0]["claimed"] if drawn else None
+    parts = _parts(claim, pairs)
     scale = Scale.around(
-        [0.0, *([claimed] if claimed is not None else []), *(one["remaining"] for one in drawn)],
-        [end for one in drawn for end in one["interval"]],
+        [
+            0.0,
+            *([claimed] if claimed is not None else []),
+            *(one["remaining"] for one in drawn),
+            *(part["observed"] for part in parts),
+        ],
+        [end for one in [*drawn, *parts] for end in one.get("interval") or ()],
     )
-    places = text.decimals(claim["reproduction"].get("claimed_text") or "")
+    places = 2 if claimed is None else decimals_for(claimed)
+    sign = -1 if claim.get("higher_is_better") is False else 1
     return Panel(
         claim=claim,
         claimed="" if claimed is None else text.fixed(claimed, places, sign=True),
+        margin=text.fixed(drawn[0]["margin"], places) if drawn else "",
         ticks=scale.ticks(),
-        rows=tuple(_row(arm, effect, scale, places) for arm, effect in pairs),
+        declared=tuple(_declared(part, pairs, scale, places, sign) for part in parts),
+        rows=tuple(_row(arm, effect, scale, sign) for arm, effect in pairs[:MOST_ARMS]),
+        more=max(0, len(pairs) - MOST_ARMS),
     )
 
 
-def _row(arm: Json, effect: Json, scale: Scale, places: int) -> Row:
-    ends, remaining = effect.get("interval"), effect.get("remaining")
-    drawn = ends is not None and remaining is not None
-    verdict = VERDICTS.get(str(effect["verdict"]), OPEN)
-    share = effect.get("explained_at_least")
+def _parts(claim: Json, pairs: Sequence[Pair]) -> list[Json]:
+    """Return the rerun gains of a claim over those baselines that its arms are about."""
+    about = {name for arm, _ in pairs for name in (arm["method"], arm.get("beside"))}
+    return [
+        part
+        for part in claim.get("parts") or ()
+        if part.get("axis") == "gain"
+        and part.get("baseline") in about
+        and None not in (part.get("claimed"), part.get("observed"))
+    ]
+
+
+def _declared(part: Json, pairs: Sequence[Pair], scale: Scale, places: int, sign: int) -> Declared:
+    baseline = part["baseline"]
+    means = [
+        effect.get("means") or {}
+        for arm, effect in pairs
+        if baseline in {arm["method"], arm.get("beside")}
+    ]
+    sides = [next((m[side] for m in means if m.get(side)), None) for side in ("method", "baseline")]
+    scores = [_score(side, places, sign) for side in sides if side]
+    return Declared(
+        baseline=str(baseline),
+        gain=text.fixed(part["observed"], places, sign=True),
+        interval=text.interval(part.get("interval"), places, sign=True),
+        level=text.percent(part.get("level")),
+        score=scores[0] if len(scores) == 2 else "",
+        against=scores[-1] if len(scores) == 2 else "",
+        verdict=words.verdict(part["verdict"]),
+        mark=_mark(scale, part["claimed"], part["observed"], part.get("interval")),
+    )
+
+
+def _row(arm: Json, effect: Json, scale: Scale, sign: int) -> Row:
+    remaining, interval = figures(effect)
+    places = decimals_for(effect.get("claimed") or 0.0)
     middle = (effect.get("means") or {}).get("arm")
     return Row(
         arm=arm,
-        verdict=OWN if effect["contribution"] else verdict,
-        remaining="" if remaining is None else text.fixed(remaining, places, sign=True),
-        interval=text.interval(ends, places, sign=True) if ends else "",
-        share=text.percent(min(1.0, share)) if share else "",
-        score=_score(middle, places),
-        says=str(effect["words"]),
-        mark=_mark(scale, effect) if drawn else None,
+        verdict=verdict(effect),
+        remaining=remaining,
+        interval=interval,
+        settles=settles(effect),
+        score=_score(middle, places, sign) if middle else "",
+        how=HOW.get(str(arm.get("how")), "nothing"),
+        about=str(effect.get("setting") or ""),
+        decides="" if remaining else str(effect["words"]),
+        mark=_mark(scale, effect["claimed"], effect["remaining"], effect["interval"])
+        if remaining
+        else None,
         allowed=_diff(arm, allowed=True),
         others=_diff(arm, allowed=False),
     )
 
 
-def _mark(scale: Scale, effect: Json) -> Mark:
-    low, high = effect["interval"]
+def _mark(scale: Scale, claimed: float, observed: float, ends: Sequence[float] | None) -> Mark:
+    low, high = ends or (observed, observed)
     return Mark(
-        claimed=scale.at(effect["claimed"]),
-        observed=scale.at(effect["remaining"]),
+        claimed=scale.at(claimed),
+        observed=scale.at(observed),
         low=scale.at(low),
         high=scale.at(high),
         beyond_low=not scale.holds(low),
@@ -125,8 +240,7 @@ def _diff(arm: Json, *, allowed: bool) -> tuple[str, ...]:
     return tuple(f"{one['key']}: {one['before']} → {one['after']}" for one in lines)
 
 
-def _score(middle: Json | None, places: int) -> str:
-    if middle is None:
-        return ""
+def _score(middle: Json, places: int, sign: int) -> str:
+    """Return `90.58 ± 0.84`; means are kept so that higher is better."""
     spread = "" if middle["sd"] is None else f" ± {text.fixed(middle['sd'], places)}"
-    return f"{text.fixed(abs(middle['mean']), places)}{spread} (n = {middle['n']})"
+    return f"{text.fixed(sign * middle['mean'], places)}{spread}"

@@ -23,6 +23,12 @@ _NAMES = {
     "wall": "time of a run here",
 }
 _ALIKE = 1.05
+_BRIEF = {
+    "samples": ("{} samples", "samples"),
+    "train_flops": ("{} to train", "training FLOPs"),
+    "inference_flops": ("{} an example", "inference FLOPs"),
+    "params": ("{} parameters", "parameters"),
+}
 _DRAWN = ("samples", "train_flops", "inference_flops")
 
 
@@ -44,6 +50,7 @@ class Cell:
 class Row:
     """One currency, in every method of the group; `apart` where a ratio is not within 5 % of 1."""
 
+    key: str
     name: str
     cells: tuple[Cell, ...]
     apart: bool
@@ -111,6 +118,29 @@ def budgets(report: Json) -> Budgets:
     )
 
 
+def brief(group: Group) -> list[tuple[str, list[str]]]:
+    """Return what each method of a group takes: `36,000 samples (cnn ×3.33)`, ...
+
+    An amount that was not observed says how it is known, and an unknown one that it is not.
+    """
+    rows = [row for row in group.rows if row.key in _BRIEF]
+    return [
+        (name, [_in_brief(row.key, row.cells[nth], group.first) for row in rows])
+        for nth, (name, _) in enumerate(group.methods)
+    ]
+
+
+def _in_brief(key: str, cell: Cell, first: str) -> str:
+    pattern, name = _BRIEF[key]
+    if not cell.said:
+        return f"{name} not known"
+    how = "" if cell.how == "observed" else cell.how
+    ratio = f"{first} {cell.ratio}" if cell.ratio else ""
+    said = ", ".join(part for part in (how, ratio) if part)
+    bound = "at least " if cell.bound else ""
+    return f"{bound}{pattern.format(cell.said)}{f' ({said})' if said else ''}"
+
+
 def _group(methods: Mapping[str, Json], name: str, dataset: str, found: Sequence[Json]) -> Group:
     shown = found[:MOST_BASELINES]
     sides = [methods[name], *(methods[one["baseline"]] for one in shown)]
@@ -144,7 +174,7 @@ def _row(key: str, sides: Sequence[Json], ratios: Sequence[Json]) -> Row:
     if key == "wall":  # of a machine that others use too
         cells = [replace(cell, more=False) for cell in cells]
     apart = any(not 1 / _ALIKE <= (one.get("ratio") or 1.0) <= _ALIKE for one in found)
-    return Row(name=_NAMES[key], cells=tuple(cells), apart=apart)
+    return Row(key=key, name=_NAMES[key], cells=tuple(cells), apart=apart)
 
 
 def _cell(cell: Json | None, ratio: Json) -> Cell:

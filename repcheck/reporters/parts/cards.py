@@ -16,6 +16,7 @@ SECTIONS = (
     *("main", "verdict", "claims", "checks", "flagged", "undetermined", "no-rule-yet", "cards"),
     *(
         "arms",
+        "currency",
         "budgets",
         "training",
         "unseen",
@@ -173,7 +174,7 @@ def _card(
     (full, headline), (kept, more) = kind, runs
     parts = claim.get("parts") or [found]
     not_run = found["verdict"] == "not-run"
-    verdict, fair = words.verdict(found["verdict"]), words.fairness(fairness["verdict"])
+    verdict, fair = words.verdict(found["verdict"]), words.fairness(fairness)
     return Card(
         claim=claim,
         said=wording(claim),

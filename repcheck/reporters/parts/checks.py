@@ -15,11 +15,12 @@ MOST_SAYINGS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One trick of the grid."""
+    """One trick of the grid; `effect` is what the arms showed of one that is flagged."""
 
     trick: Json
     state: words.Word
     note: str
+    effect: str
     target: str
 
 
@@ -72,14 +73,15 @@ def chapters(tricks: Iterable[Json]) -> list[Chapter]:
 
 def _cell(trick: Json) -> Cell:
     note = words.plain(trick.get("reason")) if trick["state"] == "undetermined" else ""
-    if trick["state"] == "flagged":
-        told = (trick.get("severity"), trick.get("effect"))
-        note = ", ".join(str(one) for one in told if one)
+    flagged = trick["state"] == "flagged"
+    if flagged:
+        note = str(trick.get("severity") or "")
     rules = trick.get("rules") or ()
     return Cell(
         trick=trick,
         state=words.state(trick["state"]),
         note=note,
+        effect=str(trick.get("effect") or "") if flagged else "",
         target=text.anchor(rules[0]) if rules else "no-rule-yet",
     )
 

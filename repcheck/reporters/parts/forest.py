@@ -185,7 +185,7 @@ def _row(claim: Json, anchor: str, scale: Scale, one: Line | None, *, is_first: 
         anchor=anchor,
         text=text.short(wording(claim), 110),
         verdict=words.verdict(found["verdict"]),
-        fairness=words.fairness(claim["fairness"]["verdict"]),
+        fairness=words.fairness(claim["fairness"]),
         detail=words.plain(found.get("detail")),
         numbers=numbers(found, str(claim.get("unit") or "")),
         mark=_mark(scale, one),

@@ -6,7 +6,12 @@ A word nobody knows is shown as it stands and never looks like a pass.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+from repcheck.reporters.parts.text import short
+
+MOST_OF_A_CAUSE = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +76,13 @@ def state(name: str) -> Word:
     return STATES.get(name) or _unknown(name)
 
 
-def fairness(name: str) -> Word:
-    """Return the word for a claim's fairness verdict."""
-    return FAIRNESS.get(name) or _unknown(name)
+def fairness(found: Mapping[str, Any]) -> Word:
+    """Return the word for a claim's fairness verdict, with what explains the gain."""
+    known = FAIRNESS.get(found["verdict"]) or _unknown(found["verdict"])
+    cause = short(str(found.get("cause") or "").replace("`", ""), MOST_OF_A_CAUSE)
+    if cause and found["verdict"] in {"explained", "partly-explained"}:
+        return replace(known, word=known.word.replace("something else", cause))
+    return known
 
 
 def tone(verdict_css: str, fairness_css: str) -> str:

@@ -10,9 +10,11 @@ The same augmentation for both, or an augmentation that is what the paper offers
 
 ## How it is decided
 By the lists that both state (`augmentation`). A transform, or a strength, that only the method has
-is minor; major where the dataset's `known_shift` is stated, or it is tagged `ood`. Where a list is
-missing nothing is said but what the runs show: whether rows of training came again from epoch to
-epoch, or were new each time; that is an amount and no finding, since a shuffled crop of one loader
+is minor; major where the dataset's `known_shift` is stated, or it is tagged `ood`. What mixes or
+smooths samples and their labels (mixup, cutmix) resembles no test set and is a note.
+
+Where a list is missing nothing is said but what the runs show: whether rows of training came again
+from epoch to epoch, or were new each time; that is an amount and no finding, since a shuffled crop
 is as new as a shift aimed at the test set. What the transforms are worth is for an arm to say: the
 baseline with the augmentation of the method, or the method without.
 
@@ -34,12 +36,14 @@ from repcheck.claims.comparison import Comparison, dataset_named
 from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
+from repcheck.facts.network_words import words_of
 from repcheck.facts.observed import Observed
 from repcheck.facts.table import Table
 from repcheck.finding import conservative, contribution, mismatches
 from repcheck.rule import Answer, Cleared, Flagged, Kind, Severity, Undetermined, rule
 
 KEY = "augmentation"
+MIXING = frozenset({"mixup", "cutmix", "labelsmoothing", "pseudolabels"})
 
 
 @rule("RC306", Severity.MINOR, factors=(KEY, "train_distribution"))
@@ -100,10 +104,12 @@ def _flagged(
     elif data.ood.get(False) or data.protocol.get("standard") == "ood":
         aimed = f"; `{data.id}` is tagged as out of distribution"
     leaf = ours.augmentation
+    mixing = all(words_of(one.split(" ")[0]) & MIXING for one in more)
+    severity = Severity.MAJOR if aimed else Severity.MINOR
     return Flagged(
         message=f"`{ours.id}` is trained with {_listed(more)}, `{theirs.id}` {beside}{aimed}",
         kind=Kind.ASYMMETRY,
-        severity=Severity.MAJOR if aimed else Severity.MINOR,
+        severity=Severity.NOTE if mixing else severity,
         seen=seen,
         at=leaf.place,
         disclosed=leaf.disclosure.in_paper,

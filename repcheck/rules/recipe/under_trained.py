@@ -45,6 +45,7 @@ from repcheck.rule import (
     Undetermined,
     rule,
 )
+from repcheck.units import decimals_for
 
 
 @rule("RC835", Severity.MAJOR)
@@ -75,9 +76,11 @@ def _said(method: Method, one: Longer) -> str:
     """Return what a longer training gains: its length, the gain and its interval."""
     gain = one.gain
     assert gain is not None
+    digits = decimals_for(_claimed(one))
     return (
-        f"`{method.id}` trained {times(one.ratio)} as long gains {gain.estimate:+.2f}"
-        f" [{gain.low:+.2f}, {gain.high:+.2f}] (95 %) {one.effect.claim.metric.get('')}"
+        f"`{method.id}` trained {times(one.ratio)} as long gains {gain.estimate:+.{digits}f}"
+        f" [{gain.low:+.{digits}f}, {gain.high:+.{digits}f}] (95 %)"
+        f" {one.effect.claim.metric.get('')}"
     ).rstrip()
 
 
@@ -90,7 +93,7 @@ def _cut_short(
 ) -> Outcome:
     words = (
         f"the baseline still gains when trained on: {_said(comparison.baseline, cut)}, more than"
-        f" {cut.bound:.3g} (the claimed gain is {_claimed(cut):+.2f})"
+        f" {cut.bound:.3g} (the claimed gain is {_claimed(cut):+.3g})"
     )
     seen = (cut.quantity(), *left)
     others = trainings.of(comparison, baseline=False)

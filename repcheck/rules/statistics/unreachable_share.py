@@ -54,6 +54,7 @@ _NO_MEAN = NotApplicable(message="neither a mean over seeds nor the value of one
 _AVERAGE = NotApplicable(message="an average of cells is checked by its cells")
 _SCALES = {"percent": Fraction(1, 100), "fraction": Fraction(1)}
 _MODEST = {
+    Fit.TRUNCATED: "only if it was truncated or rounded up",
     Fit.ANY: "only if it was truncated or rounded up",
     Fit.ROUNDED_SEEDS: "only as a mean of seeds that were rounded first",
 }

@@ -1,0 +1,212 @@
+"""Mean and spread together: which counts of right answers give both (GRIMMER for seeds).
+
+A seed with k of N right answers scores k / N. Counts k_1..k_n of sum S have integer deviations
+d_i from the rounded mean count, of sum r and sum of squares Q; mean and spread fix S and a window
+for Q. Anaya 2016 (GRIMMER) for integer data, which is the case N = 1 here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from math import ceil, floor, isqrt
+
+from repcheck.stats.forensics import SPREADS, T975, Z975, Fit
+from repcheck.stats.printed import Interval, Printed, Rounding, root
+
+_SMALL = 5
+"""From so many seeds on, parity and Q >= |r| suffice: every other pair (r, Q) is reached."""
+_MOST_SQUARES, _MOST_SEEDS = 2_000, 5
+_QUANTILE_SLACK = Fraction(1, 10**4)
+_MODES = (Rounding.NEAREST, Rounding.TRUNCATED, Rounding.ANY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountFit:
+    """How mean and spread can be true together; `kinds` are the spreads that the printed may be."""
+
+    fit: Fit
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeds:
+    """A printed mean and spread of n seeds with N answers each, as fractions of one."""
+
+    mean: Printed
+    spread: Printed
+    items: int
+    n: int
+
+
+def squares_exist(n: int, r: int, q: int) -> bool:
+    """Return whether n integers have the sum r and the sum of squares q.
+
+    Two: 2q - r^2 is a square. Three: a search for the first. Four: Legendre's theorem on three
+    squares, of q - (r / 2)^2 (for odd r, 4q - r^2 is 3 modulo 8 and always has them). From five on
+    parity suffices once r is taken modulo n.
+    """
+    if n < 1 or q < 0 or (q - r) % 2 or n * q < r * r:
+        return False
+    if n == 1:
+        return r * r == q
+    if n == 2:
+        return _is_square(2 * q - r * r)
+    if n == 3:
+        return any(squares_exist(2, r - d, q - d * d) for d in _near(q, r))
+    if n == 4:
+        return bool(r % 2) or not _needs_four(q - (r // 2) ** 2)
+    # Moving every integer by c leaves n q - r^2 as it is.
+    shift = round(Fraction(r, n))
+    rest = r - n * shift
+    return q - 2 * shift * r + n * shift * shift >= abs(rest)
+
+
+def _is_square(value: int) -> bool:
+    return value >= 0 and isqrt(value) ** 2 == value
+
+
+def _near(q: int, r: int) -> Iterator[int]:
+    """Yield the first of three integers, those near their mean first."""
+    most, middle = isqrt(q), round(r / 3)
+    yield middle
+    for off in range(1, 2 * most + 2):
+        for one in (middle + off, middle - off):
+            if abs(one) <= most:
+                yield one
+
+
+def _needs_four(value: int) -> bool:
+    while value and value % 4 == 0:
+        value //= 4
+    return value % 8 == 7
+
+
+# --- windows ----------------------------------------------------------------------------------
+
+
+def _variance(spread: Interval, kind: str, n: int) -> Iterator[Interval]:
+    """Yield what the sample variance can be, for each way to compute such a spread."""
+    low, high = max(Fraction(0), spread.low), spread.high
+    squared = Interval(low=low * low, high=high * high)
+    if kind == "sample":
+        yield squared
+    elif kind == "population":
+        yield squared.scaled(Fraction(n, n - 1))
+    elif kind == "sem":
+        yield squared.scaled(n)
+    elif kind == "ci95":
+        known = [Fraction(T975[n - 2], 10_000)] if n - 1 <= len(T975) else []
+        for quantile in (Z975, *known):
+            least, most = (quantile + side * _QUANTILE_SLACK for side in (-1, 1))
+            yield Interval(
+                low=squared.low * n / (most * most), high=squared.high * n / (least * least)
+            )
+
+
+def _windows(mean: Interval, spread: Interval, kind: str, of: Seeds) -> Iterator[tuple[int, range]]:
+    """Yield each possible sum of the counts with the sums of squared deviations it may have."""
+    items, n = of.items, of.n
+    variances = tuple(_variance(spread, kind, n))
+    for total in range(ceil(mean.low * n * items), floor(mean.high * n * items) + 1):
+        r = total - n * round(Fraction(total, n))
+        for variance in variances:
+            scale = items * items * (n - 1)
+            own = Fraction(r * r, n)
+            low, high = ceil(variance.low * scale + own), floor(variance.high * scale + own)
+            low += (low - r) % 2
+            yield total, range(max(low, 0), high + 1, 2)
+
+
+def _fits(mean: Interval, spread: Interval, kind: str, of: Seeds) -> bool:
+    return any(
+        squares_exist(of.n, total - of.n * round(Fraction(total, of.n)), q)
+        for total, window in _windows(mean, spread, kind, of)
+        for q in window
+    )
+
+
+def grimmer(
+    of: Seeds, kinds: Sequence[str] = SPREADS, seed_unit: Fraction | None = None
+) -> CountFit:
+    """Return how a printed mean and spread of n >= 2 seeds can be true together.
+
+    `seed_unit` is the last digit of a single seed's score (by default the mean's own): where seeds
+    were rounded before they were summed up, the mean is off by up to half of it and a sample
+    deviation by sqrt(n / (n - 1)) times that.
+    """
+    if of.n < 2:
+        return CountFit(fit=Fit.NOT_TESTABLE)
+    for mode in _MODES:
+        mean, spread = of.mean.within(mode), of.spread.within(mode)
+        if found := tuple(kind for kind in kinds if _fits(mean, spread, kind, of)):
+            return CountFit(fit=Fit(mode.value), kinds=found)
+    half = (seed_unit or of.mean.unit) / 2
+    mean = of.mean.within(Rounding.ANY).widened(half)
+    slack = root(Fraction(of.n, of.n - 1)).high * half
+    spread = of.spread.within(Rounding.ANY).widened(slack)
+    found = tuple(kind for kind in kinds if _fits(mean, spread, kind, of))
+    return CountFit(fit=Fit.ROUNDED_SEEDS if found else Fit.NONE, kinds=found)
+
+
+def reach(of: Seeds, kinds: Sequence[str] = SPREADS, steps: int = 4) -> Fraction:
+    """Return the share of made-up pairs near the printed one that would have been seen.
+
+    Pairs `steps` digits up and down in mean and spread are tried, so it is the test's power here.
+    """
+    seen = tried = 0
+    for i in range(-steps, steps + 1):
+        for j in range(-steps, steps + 1):
+            if not (i or j) or of.spread.value + j * of.spread.unit < 0:
+                continue
+            moved = Seeds(
+                mean=_moved(of.mean, i), spread=_moved(of.spread, j), items=of.items, n=of.n
+            )
+            tried += 1
+            seen += grimmer(moved, kinds).fit is Fit.NONE
+    return Fraction(seen, tried)
+
+
+def _moved(shown: Printed, by: int) -> Printed:
+    return Printed(value=shown.value + by * shown.unit, unit=shown.unit, text=shown.text)
+
+
+# --- the counts behind a mean and a spread ----------------------------------------------------
+
+
+def implied_counts(of: Seeds, kind: str = "sample", most: int = 2) -> tuple[tuple[int, ...], ...]:
+    """Return up to `most` sets of counts, smallest first, that give mean and spread exactly rounded.
+
+    Nothing where there are too many seeds or too large a spread to list them; a single set is what
+    the paper's seeds must have been.
+    """
+    if not 2 <= of.n <= _MOST_SEEDS:
+        return ()
+    return tuple(islice(_counts(of, kind), most))
+
+
+def _counts(of: Seeds, kind: str) -> Iterator[tuple[int, ...]]:
+    for total, window in _windows(of.mean.within(), of.spread.within(), kind, of):
+        middle = round(Fraction(total, of.n))
+        for q in window:
+            if q > _MOST_SQUARES:
+                return
+            for found in _deviations(of.n, total - of.n * middle, q, -isqrt(q)):
+                counts = tuple(middle + d for d in found)
+                if counts[0] >= 0 and counts[-1] <= of.items:
+                    yield counts
+
+
+def _deviations(n: int, r: int, q: int, least: int) -> Iterator[tuple[int, ...]]:
+    """Yield every rising list of n integers from `least` on of sum r and squares q."""
+    if n == 1:
+        if r >= least and r * r == q:
+            yield (r,)
+        return
+    for d in range(least, isqrt(q) + 1):
+        if n * d > r or (n - 1) * (q - d * d) < (r - d) ** 2:
+            continue
+        for rest in _deviations(n - 1, r - d, q - d * d, d):
+            yield (d, *rest)

@@ -1,0 +1,58 @@
+"""How benchmark suites average: which scores are averaged first, and which are left out."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+_PART = re.compile(r"[a-z0-9]+")
+_OFF_GRID = frozenset({"ax", "wnli", "diagnostic", "diagnostics"})
+"""Parts of GLUE and SuperGLUE that their averages commonly leave out."""
+_PAIRED = frozenset(
+    {"mnli", "mrpc", "qqp", "sts", "stsb", "multirc", "record", "cb", "squad", "squadv1", "squadv2"}
+)
+_SUFFIXES = frozenset(
+    {
+        "m", "mm", "matched", "mismatched", "acc", "accuracy", "f1", "f1a", "em", "pearson",
+        "spearman", "p", "s", "corr", "b",
+    }
+)  # fmt: skip
+
+
+def task_of(column: str) -> str:
+    """Return the task of a column that shows one of its several scores: MNLI-mm is mnli."""
+    words = _PART.findall(column.lower())
+    while len(words) > 1 and words[-1] in _SUFFIXES:
+        words.pop()
+    return "".join(words)
+
+
+def averaged_first(columns: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the groups of columns that show scores of one task, in order.
+
+    Averages of a suite take the mean of a task's scores first (MNLI matched and mismatched, MRPC
+    accuracy and F1). Single columns are groups of one.
+    """
+    groups: dict[str, list[str]] = defaultdict(list)
+    for column in columns:
+        groups[task_of(column)].append(column)
+    return tuple(tuple(group) for group in groups.values())
+
+
+def commonly_left_out(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that averages of their suite do not count."""
+    return tuple(column for column in columns if task_of(column) in _OFF_GRID)
+
+
+def paired(column: str) -> bool:
+    """Return whether a task is commonly scored in two ways."""
+    return task_of(column) in _PAIRED
+
+
+def weights_of(groups: Sequence[Sequence[str]]) -> Mapping[str, int]:
+    """Return whole weights with which a plain mean of columns is the mean of the groups' means."""
+    most = 1
+    for group in groups:
+        most *= len(group)
+    return {column: most // len(group) for group in groups for column in group}
