@@ -46,7 +46,8 @@ class Arm:
     `set` gives placeholders and overrides other values, `flags` are appended to the command,
     `edits` change the run's own copy of the artifact and `surgery` the running process. `factors`
     are the key paths that change, `change` the kind of change, `beside` the other method of the
-    comparison. `ours` says that repcheck made the arm and not the authors.
+    comparison and `dataset` what it is made on ("": any). `ours` says that repcheck made the arm
+    and not the authors.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Arm:
     factors: tuple[str, ...] = ()
     change: Change = ""
     beside: str = ""
+    dataset: str = ""
     target: Target | None = None
     ours: bool = True
     decides: str = ""

@@ -9,26 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from repcheck.arms import AUTO, Arm, Change, NoArm, Target, takes
 from repcheck.claims.comparison import Comparison, comparisons
 from repcheck.claims.model import Claims, DeclaredArm, Method
 from repcheck.claims.offer import canonical
 from repcheck.edits import parse_override
-from repcheck.errors import Missing, Reason, RepcheckError
+from repcheck.errors import Inapplicable, Missing, Reason, RepcheckError
 from repcheck.fact import Evidence
 from repcheck.facts.compute import Compute
 from repcheck.facts.factors import Factor, Factors
-from repcheck.facts.work import Seen, Work
+from repcheck.facts.work import Seen, Work, more_samples
 
 ALIGNED = 1.05
 ALIGNED_FLOPS = 1.10
 SAME_TARGET = 0.02
+TWICE = ("sam", "lbfgs", "sharpness")
 LENGTHS = ("epochs", "iterations", "samples", "tokens")
 _WORDS = {"steps": "steps", "samples": "samples", "train_flops": "training FLOPs"}
-Stage = Literal["eval-only", "aggregate", "aligned", "factor", "aligned-down"]
-STAGES: tuple[Stage, ...] = ("eval-only", "aggregate", "aligned", "factor", "aligned-down")
+Stage = Literal["eval-only", "aggregate", "aligned", "compute", "factor", "aligned-down"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 _STAGE_OF: Mapping[str, Stage] = {"eval-only": "eval-only", "align": "aligned"}
 
 
@@ -64,9 +65,11 @@ def wanted(evidence: Evidence, comparison: Comparison) -> Wanted:
             refused.append(one)
         else:
             found[stage].append(one)
-    return Wanted(
-        arms={stage: tuple(arms) for stage, arms in found.items()}, refused=tuple(refused)
-    )
+    dataset = comparison.dataset
+    placed = {
+        stage: tuple(replace(arm, dataset=dataset) for arm in arms) for stage, arms in found.items()
+    }
+    return Wanted(arms=placed, refused=tuple(refused))
 
 
 def uncompared(claims: Claims) -> Iterator[NoArm]:
@@ -81,7 +84,7 @@ def uncompared(claims: Claims) -> Iterator[NoArm]:
             yield NoArm(
                 id=stated.id.get(f"arm {number + 1}"), method=of, beside="",
                 factors=tuple(filter(None, [canonical(stated.factor.get(""))])),
-                change=stated.kind.get(""), reason=missing.reason,
+                change=stated.kind.get("add"), reason=missing.reason,
                 would_decide=missing.would_decide,
             )  # fmt: skip
 
@@ -186,7 +189,8 @@ class _Maker:
                 continue
             targets.append(ratio)
             pair = self.comparison
-            yield "aligned", self._stretched(pair.baseline, pair.method, axis, (theirs, ours))
+            stage: Stage = "compute" if axis == "train_flops" else "aligned"
+            yield stage, self._stretched(pair.baseline, pair.method, axis, (theirs, ours))
             yield "aligned-down", self._stretched(pair.method, pair.baseline, axis, (ours, theirs))
 
     def _axes(self) -> Iterator[tuple[str, float, float, float]]:
@@ -200,23 +204,52 @@ class _Maker:
         axes: tuple[Literal["samples", "steps"], ...] = ("samples",)
         if "iterations" in stated:
             axes = ("samples", "steps")
+        share = self._of_longer_training(ours, theirs)
         for axis in axes:
             pair = _both(ours, theirs, axis)
-            if pair is not None and pair[0] / pair[1] > ALIGNED:
+            more = pair[0] / pair[1] * (share if axis == "samples" else 1.0) if pair else 0.0
+            if pair is not None and more > ALIGNED:
                 yield axis, pair[0] / pair[1], *pair
+        costs = self._costs()
+        if costs is not None and costs[1] > 0 and share * costs[0] / costs[1] > ALIGNED_FLOPS:
+            yield "train_flops", share * costs[0] / costs[1], share * costs[0], costs[1]
+
+    def _of_longer_training(self, ours: Seen, theirs: Seen) -> float:
+        """Return which part of the ratio of samples is longer training.
+
+        More different samples in as many epochs are more data, and views of one sample are one.
+        """
+        pair = _both(ours, theirs, "samples")
+        if pair is None or not pair[0]:
+            return 1.0
+        work, dataset = self.evidence.get(Work), self.comparison.dataset
+        views = [
+            work.views(side, dataset) for side in (self.comparison.method, self.comparison.baseline)
+        ]
         try:
-            compute = self.evidence.get(Compute)
-            totals = [
-                compute.of(method, self.comparison.dataset).total
-                for method in (self.comparison.method, self.comparison.baseline)
-            ]
-        except Missing:
-            return
-        if any(total.at_least for total in totals):
-            return
-        cost = [total.value for total in totals]
-        if cost[1] > 0 and cost[0] / cost[1] > ALIGNED_FLOPS:
-            yield "train_flops", cost[0] / cost[1], cost[0], cost[1]
+            part = more_samples(ours, theirs) * pair[1] / pair[0]
+        except (Missing, Inapplicable):
+            part = 1.0
+        return min(1.0, part, views[1] / views[0] if views[0] > views[1] else 1.0)
+
+    def _costs(self) -> tuple[float, float] | None:
+        """Return what both trainings cost in FLOPs; None where one was not counted whole.
+
+        What saves memory computes again and learns nothing; the second passes of an optimizer that
+        is declared to make them are that optimizer's.
+        """
+        found: list[float] = []
+        for method in (self.comparison.method, self.comparison.baseline):
+            try:
+                cost = self.evidence.get(Compute).of(method, self.comparison.dataset)
+                total = cost.total
+            except Missing:
+                return None
+            if total.at_least or cost.sample is None:
+                return None
+            again = cost.sample.recompute * cost.sample.samples
+            found.append((total.value - again) / (cost.sample.passes if _twice(method) else 1))
+        return found[0], found[1]
 
     def _stretched(
         self, method: Method, other: Method, axis: str, values: tuple[float, float]
@@ -295,6 +328,12 @@ def _both(
         return None
     values = ours.value(axis), theirs.value(axis)
     return values if values[1] > 0 else None
+
+
+def _twice(method: Method) -> bool:
+    """Return whether a method's optimizer is declared as one that passes over a step twice."""
+    kind = method.optimizer.type.get("").lower().replace("-", "")
+    return method.optimizer.sam.get(False) or any(word in kind for word in TWICE)
 
 
 def _no_placeholder(method: Method, name: str) -> Missing:

@@ -49,12 +49,13 @@ def answers(
     several rules could answer by speaks for those.
     """
     for effect in effects.on(comparison):
-        if effect.speaks:
+        if effect.speaks or effect.asks:
             speaking = _speaking(rules, effect.arm.factors, comparison.id, flagged)
             if effect.covers:
                 speaking += [one for one in rules if one.code == WHOLE and one not in speaking]
             for rule in speaking:
-                yield rule, effect.claim.id.get("-"), outcome(rule, effect)
+                said = _unnamed(effect) if effect.asks else outcome(rule, effect)
+                yield rule, effect.claim.id.get("-"), said
     for lacking in effects.lacking(comparison):
         if lacking.method == comparison.method.id and any(map(comparison.owns, lacking.factors)):
             continue  # what a part is worth is for the rules on it to say
@@ -65,6 +66,16 @@ def answers(
         for rule in _speaking(rules, lacking.factors, comparison.id, flagged):
             for claim in comparison.claims:
                 yield rule, claim.id.get("-"), answer
+
+
+def _unnamed(effect: Effect) -> Undetermined:
+    path = effect.comparison.method.place.join("components")
+    return Undetermined(
+        message=f"{sentence(effect)}; whether that is what the paper offers is not stated",
+        reason=Reason.UNDECLARED_KEY,
+        would_decide=f"declare `{path}`, or `attributed_to` in the claim",
+        seen=quantities(effect),
+    )
 
 
 def _speaking(
@@ -144,6 +155,8 @@ def _rank(severity: Severity) -> int:
 def cause(effect: Effect) -> str:
     """Return what an arm's factor is called: longer training, more compute, or its key path."""
     arm = effect.arm
+    if arm.target is not None and arm.target.axis == "samples" and effect.by_batch:
+        return "more samples a step"
     if arm.target is not None:
         return _CAUSES.get(arm.target.axis, f"`{arm.target.axis}`")
     return " and ".join(f"`{name}`" for name in arm.factors[:4]) or f"the arm `{arm.id}`"
@@ -179,7 +192,7 @@ def remains(effect: Effect) -> str:
     n = f"n = {found.n_upper} + {found.n_lower}"
     said = (
         f"{setting(effect)} the gain that remains is {middle} [{low}, {high}]"
-        f" (95 %, {n}) of the claimed {_signed(found.claimed, digits)}: {found.verdict}"
+        f" (95 %, {n}) of the {_whole(effect, digits)}: {found.verdict}"
     )
     share = found.explained_at_least or 0.0
     if found.verdict in {"gone", "reduced"} and share > 0:
@@ -189,6 +202,13 @@ def remains(effect: Effect) -> str:
         most = _percent(found.explained_at_most, up=True)
         return f"{said}; at most {most} of it can be due to {cause(effect)}"
     return said
+
+
+def _whole(effect: Effect, digits: int) -> str:
+    """Return the gain that there is to explain: the claimed one, or the smaller one of reruns."""
+    assert effect.attribution is not None
+    value = _signed(effect.attribution.claimed, digits)
+    return f"{value} that the reruns show" if effect.shown else f"claimed {value}"
 
 
 def _signed(value: float, digits: int) -> str:
@@ -208,7 +228,8 @@ def sentence(effect: Effect) -> str:
     score = ""
     if middle is not None:
         spread = f" ± {middle.sd:.2g}" if middle.sd is not None else ""
-        score = f" scores {abs(middle.mean):.4g}{spread} {effect.claim.metric.get('')}".rstrip()
+        mean, metric = effect.sign * middle.mean, effect.claim.metric.get("")
+        score = f" scores {mean:.4g}{spread} {metric}".rstrip()
     how = f" ({arm.changes}; by {arm.how})" if arm.changes else ""
     reach = f", on target ×{effect.reach.ratio:.3f}" if effect.reach else ""
     return f"{remains(effect)}. The arm `{arm.id}`{how}{reach}{score}"

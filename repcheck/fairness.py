@@ -5,7 +5,7 @@ Independent of the reproduction verdict: a claim may reproduce perfectly and sti
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -104,11 +104,11 @@ def fairness(
     """Conclude from the judgements that bear on a claim, and from the arms put to it."""
     flagged = [j for j in judgements if j.state is State.FLAGGED]
     critical = [j for j in flagged if j.severity is Severity.CRITICAL and _measured(j)]
-    answered = {j.rule for j in judgements if j.part is Part.EFFECT and j.state in _ANSWERED}
+    answered = _answered(judgements)
     unequal = [
         j for j in flagged
         if j.part is Part.PROTOCOL and j.severity in {Severity.MAJOR, Severity.CRITICAL}
-        and not (j.kind is Kind.ASYMMETRY and j.rule in answered)
+        and not (j.kind is Kind.ASYMMETRY and (j.rule, j.subject_id) in answered)
     ]  # fmt: skip
     open_rules = _required_open(claim, judgements)
     if critical:
@@ -119,12 +119,15 @@ def fairness(
         return _because("asymmetric", unequal, open_rules)
     lesser = [j for j in flagged if j.severity is not Severity.NOTE]
     cleared = {j.rule for j in judgements if j.state is State.CLEARED} & {*REQUIRED[claim.kind]}
-    if not lesser and not open_rules and cleared:
+    untested = claim.kind == "equivalence"  # its two one-sided tests are no rule's yet
+    if not lesser and not open_rules and cleared and not untested:
         words = "no finding, and every check that applies to this type of claim was cleared"
         return Fairness(verdict="fair-as-far-as-checked", words=words)
     words = f"{len(open_rules)} of the checks that this type of claim requires are open"
     if not open_rules and not cleared:
         words = "none of the checks that this type of claim requires applies, so none was made"
+    if untested:
+        words = f"whether both are equivalent was not tested; {words}"
     if lesser:
         words = f"{_names(lesser)} flagged; {words}"
     return Fairness(
@@ -133,6 +136,15 @@ def fairness(
         words=words,
         required_open=open_rules,
     )
+
+
+def _answered(judgements: Sequence[Judgement]) -> set[tuple[str, str]]:
+    """Return the rules, each with its subject, of which the arms answered for every finding."""
+    about = [(j, (j.rule, j.subject_id)) for j in judgements]
+    arms = Counter(k for j, k in about if j.part is Part.EFFECT and j.state in _ANSWERED)
+    found = Counter(k for j, k in about if j.part is Part.PROTOCOL and j.kind is Kind.ASYMMETRY
+                    and j.severity is not Severity.NOTE)  # fmt: skip
+    return {key for key in arms if arms[key] >= found[key]}
 
 
 def _explained(

@@ -35,6 +35,8 @@ from repcheck.reproduction import NOT_RUN, ONE_LOOK, reproduce
 from repcheck.runs import Runs, RunSpec
 from repcheck.stats.sequential import design_for
 
+UNPROBED = "the arm changes the running process, which needs the probe: leave out --no-probe"
+
 
 class Sizer(Protocol):
     """Finds the value of a placeholder at which a method costs as much as another a sample."""
@@ -99,7 +101,8 @@ class Course:
 
     def _next_arms(self, plan: Plan, evidence: Evidence, stages: int = 1) -> Plan | None:
         """Return the plan with the next stages that hold an arm which was not planned before."""
-        known = {arm.id for arm in plan.arms} | {left.arm for left in plan.left_out}
+        known = {(arm.id, arm.dataset) for arm in plan.arms}
+        known |= {(left.arm, left.dataset) for left in plan.left_out}
         found: list[tuple[Comparison, Wanted]] = []
         refused: list[NoArm] = list(uncompared(self.claims))
         for comparison in comparisons(self.claims):
@@ -111,8 +114,9 @@ class Course:
         before = plan.arms
         for stage in STAGES:
             for comparison, one in found:
-                new = [arm for arm in one.arms.get(stage, ()) if arm.id not in known]
+                new = [arm for arm in one.arms.get(stage, ()) if (arm.id, arm.dataset) not in known]
                 plan = self._with(plan, evidence, comparison, new, stage)
+                known |= {(arm.id, arm.dataset) for arm in plan.arms}
             stages -= plan.arms != before
             if not stages:
                 break
@@ -148,6 +152,8 @@ class Course:
             if need is None or not worth_running(evidence, comparison, arm, stage):
                 continue
             try:
+                if arm.surgery and not self.options.probe:
+                    raise Missing(Reason.NOT_OBSERVED, UNPROBED)
                 ready = self.size(arm, comparison) if AUTO in arm.set.values() else arm
                 self._can_be_edited(ready)
                 runs = arm_runs(
@@ -161,7 +167,8 @@ class Course:
                 )  # fmt: skip
                 plan = replace(plan, no_arms=_once((*plan.no_arms, none)))
                 continue
-            plan = replace(plan, arms=(*plan.arms, ready), runs=(*plan.runs, *runs))
+            done = plan.done | (self.options.history.done & {run.key for run in runs})
+            plan = replace(plan, arms=(*plan.arms, ready), runs=(*plan.runs, *runs), done=done)
         return plan
 
     def _can_be_edited(self, arm: Arm) -> None:
@@ -189,18 +196,21 @@ def _what(run: RunSpec) -> tuple[object, ...]:
 
 def _affordable(plan: Plan) -> Plan:
     """Return the plan without the arms of which the budget pays only a part."""
-    cut = {left.arm: left.detail for left in plan.left_out}
-    whole = tuple(arm for arm in plan.arms if arm.id not in cut)
+    cut = {(left.arm, left.dataset): left.detail for left in plan.left_out}
+    whole = tuple(arm for arm in plan.arms if (arm.id, arm.dataset) not in cut)
     unpaid = [
         NoArm(
             id=arm.id, method=arm.method, beside=arm.beside, factors=arm.factors,
             change=arm.change, reason=Reason.BUDGET_EXHAUSTED,
-            would_decide=f"a larger budget ({cut[arm.id]})",
+            would_decide=f"a larger budget ({cut[arm.id, arm.dataset]})",
         )
         for arm in plan.arms
-        if arm.id in cut
+        if (arm.id, arm.dataset) in cut
     ]  # fmt: skip
-    runs = tuple(run for run in plan.runs if run.arm_kind == "declared" or run.arm not in cut)
+    runs = tuple(
+        run for run in plan.runs
+        if run.arm_kind == "declared" or (run.arm, run.dataset) not in cut
+    )  # fmt: skip
     return replace(plan, arms=whole, runs=runs, no_arms=_once([*plan.no_arms, *unpaid]))
 
 
@@ -229,15 +239,17 @@ def settled(evidence: Evidence) -> bool:
 def worth_running(evidence: Evidence, comparison: Comparison, arm: Arm, stage: Stage) -> bool:
     """Return whether an arm could still change what is concluded.
 
-    Once every difference at once explains next to nothing, no single one of them can; and a method
-    needs no shorter training where the baseline's longer one has decided already. What the authors
-    ask for is always run.
+    Once every difference at once explains next to nothing, no single one of them can; a baseline
+    needs no longer training for equal FLOPs where one as dear a sample has decided, and a method no
+    shorter one where the baseline's longer one has. What the authors ask for is always run.
     """
     if not arm.ours:
         return True
     known = evidence.get(Effects).on(comparison) if evidence.runs else ()
     if stage == "factor":
         return not _all(known, lambda one: len(one.arm.factors) > 1, _innocent)
+    if stage == "compute":  # a baseline as dear a sample has decided already
+        return not _all(known, lambda one: _to(one.arm.target, "flops a sample"), _decided)
     if stage == "aligned-down":
         axis = arm.target.axis if arm.target else ""
         return not _all(known, lambda one: _to(one.arm.target, axis), _decided)

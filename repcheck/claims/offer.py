@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from repcheck.claims.stated import Section, Stated
@@ -59,17 +60,20 @@ _WHOLE = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def canonical(factor: str) -> str:
     """Return a factor's key path; a name that is none stays as it is, and so does the + of two."""
     parts = (part.strip() for part in factor.split("+"))
     return "+".join(ALIASES.get(plain(part), part) for part in parts)
 
 
+@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """Return a name in one spelling: `Longer-Training` and `longer training` are one."""
     return re.sub(r"[-\s]+", "_", name.strip().lower())
 
 
+@lru_cache(maxsize=4096)
 def meant(name: str) -> frozenset[str]:
     """Return the key paths that a name of the paper's offer stands for, in one spelling."""
     short = plain(name)
@@ -77,6 +81,7 @@ def meant(name: str) -> frozenset[str]:
     return frozenset(found | set(LENGTHS)) if short in _LONGER else frozenset(found)
 
 
+@lru_cache(maxsize=4096)
 def stands_for(name: str, factor: str) -> bool:
     """Return whether a name of the paper's offer stands for a factor, or for all that holds it."""
     keys = {plain(factor), plain(canonical(factor))}
@@ -100,4 +105,5 @@ def named_by(name: str, value: str, factor: str) -> bool:
     """Return whether a name is that of a factor's value: `Lion`, or `lion-optimizer`."""
     about = {*plain(canonical(factor)).replace(".", "_").split("_"), *plain(factor).split("_")}
     words = [set(plain(text).split("_")) for text in (name, value)]
-    return words[0] == words[1] or bool(words[1]) and words[0] - about == words[1] - about != set()
+    bare = [one - about for one in words]
+    return words[0] == words[1] or bare[0] == bare[1] != set()

@@ -40,6 +40,8 @@ TOUCHES: Mapping[str, frozenset[str]] = {
     "train.grad_accum": _LENGTH | {"samples a step", "accumulation"},
     "train.subset": _LENGTH | {"different samples", "samples a step"},
     "data": _LENGTH | {"different samples", "samples a step", "evaluated set"},
+    "train_data": _LENGTH | {"different samples", "samples a step"},
+    "leak": _LENGTH | {"different samples", "samples a step"},
     "optimizer.lr": frozenset({"peak learning rate"}),
     "lr_schedule": frozenset({"schedule", "peak learning rate"}),
     "optimizer.type": frozenset({"optimizer", "peak learning rate"}),

@@ -11,9 +11,11 @@ from repcheck.runs import Run
 LONGER = 1.05
 
 
-def longer(mine: Sequence[Run], ours: Sequence[Run]) -> bool:
-    """Return whether runs trained on more samples, or steps, than those of the method."""
-    for axis in ("samples", "steps"):
+def longer(
+    mine: Sequence[Run], ours: Sequence[Run], axes: Sequence[str] = ("samples", "steps")
+) -> bool:
+    """Return whether runs trained on more than others, on the first axis that was seen of both."""
+    for axis in axes:
         lengths = [
             max((value for run in runs if (value := axis_of(run, axis)) is not None), default=None)
             for runs in (mine, ours)
@@ -41,4 +43,5 @@ def axis_of(run: Run, axis: str) -> float | None:
         return None
     if bill.at_least:
         return None
-    return bill.whole if axis == "flops a sample" else bill.whole * bill.samples
+    useful = bill.whole - bill.recompute  # what saves memory computes again and learns nothing
+    return useful if axis == "flops a sample" else useful * bill.samples

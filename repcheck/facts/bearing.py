@@ -16,7 +16,7 @@ from repcheck.claims.offer import LENGTHS, SIZES, canonical, plain
 from repcheck.facts.arm_diff import Change, alike, counted, reading
 from repcheck.facts.axes import longer
 from repcheck.facts.factors import stated_as_text
-from repcheck.facts.network_words import CATEGORY_WORDS, names_it, words_of
+from repcheck.facts.network_words import CATEGORY_WORDS, in_words, words_of
 from repcheck.runs import Run
 
 BUDGET = (
@@ -24,7 +24,12 @@ BUDGET = (
     "train.views", "train.subset",
 )  # fmt: skip
 _COST = frozenset({"train_flops", "flops a sample"})
+_SIZE = frozenset({"parameters", "evaluated parameters"})
+"""Networks of one size may still be different ones."""
 _EMPTY = frozenset({"", "no", "none", "off", "on", "true", "false", "of", "the", "new", "with"})
+_OTHER = frozenset(
+    {"data", "leak", "test", "stride", "resolution", "input", "train_distribution"}
+)  # fmt: skip
 _LONG = 3
 
 
@@ -41,23 +46,12 @@ def offers(comparison: Comparison, arm: Arm) -> bool:
     if arm.method == comparison.method.id and any(map(comparison.owns, arm.factors)):
         return True
     parts = [part for factor in arm.factors for part in parts_of(factor)]
-    return any(_in_words(comparison, part) or _alluded(comparison, part, arm) for part in parts)
-
-
-def _in_words(comparison: Comparison, part: str) -> bool:
-    """Return whether the offer names a part of the network: `BatchNorm` is a norm."""
-    names = (canonical(part), part.rpartition(".")[2])
-    found = [
-        category
-        for category, words in CATEGORY_WORDS.items()
-        if category in names or words & {plain(name) for name in names}
-    ]
-    return any(names_it(comparison, category, ()) for category in found)
+    return any(in_words(comparison, part) or _alluded(comparison, part, arm) for part in parts)
 
 
 def _alluded(comparison: Comparison, part: str, arm: Arm) -> bool:
     """Return whether a name that is no key of the format is short for a part of the offer."""
-    if _is_key(comparison.method, part):
+    if is_key(comparison.method, part):
         return False
     said = words_of(part) - _EMPTY
     for text in (*arm.set, *arm.set.values(), *arm.flags):
@@ -72,10 +66,12 @@ def _alluded(comparison: Comparison, part: str, arm: Arm) -> bool:
     return False
 
 
-def _is_key(method: Method, part: str) -> bool:
-    key = canonical(part)
+def is_key(method: Method, factor: str) -> bool:
+    """Return whether a factor is called by a key of the format, or by what people call one."""
+    key = canonical(factor)
     head = key.partition(".")[0]
-    known = hasattr(method, head) or head == "data"
+    words = frozenset().union(*CATEGORY_WORDS.values())
+    known = hasattr(method, head) or head in _OTHER or plain(head) in words
     return known or plain(key) in SIZES or key in LENGTHS
 
 
@@ -98,8 +94,9 @@ def moot(comparison: Comparison, arm: Arm, changes: Sequence[Change], runs: Iter
         return f"`{arm.id}` is trained shorter than `{comparison.baseline.id}`"
     if all(part in LENGTHS for part in parts):
         return "" if _unlike_in_length(ours, theirs) else f"{names} are trained as long"
-    if changes:
-        return f"{names} are alike in {told}" if _seen_alike(changes, ours, theirs) else ""
+    telling = [change for change in changes if change.key not in _SIZE]
+    if telling:
+        return f"{names} are alike in {told}" if _seen_alike(telling, ours, theirs) else ""
     stated = [[stated_as_text(m, p) for m in (comparison.method, comparison.baseline)]
               for p in parts]  # fmt: skip
     alike_stated = all(a is not None and a == b for a, b in stated)
@@ -116,10 +113,7 @@ def _seen_alike(changes: Sequence[Change], ours: Sequence[Run], theirs: Sequence
     pairs = [(reading(a), reading(b)) for a, b in zip(ours, theirs, strict=False)]
     if not pairs:
         return False
-    operations = any(change.key == "network" for change in changes)
     for change in changes:
-        if operations and change.key in {"parameters", "evaluated parameters"}:
-            continue  # follows from the operations
         for mine, other in pairs:
             if change.key not in mine or change.key not in other:
                 return False

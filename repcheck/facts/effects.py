@@ -6,8 +6,6 @@ well and learned something; and only of a gain that the declared runs themselves
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -15,22 +13,17 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from repcheck.arms import Arm, NoArm
 from repcheck.claims.comparison import Comparison, comparisons
 from repcheck.claims.model import Claim, Claims
+from repcheck.claims.offer import LENGTHS
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence, Fact
-from repcheck.facts.arm_diff import (
-    Change,
-    agreed,
-    allowed_keys,
-    paired,
-    repeatable,
-    same_end,
-    same_start,
-)
-from repcheck.facts.axes import axis_of, longer
+from repcheck.facts.arm_diff import Change, agreed, allowed_keys, paired, same_start
+from repcheck.facts.arm_validity import Reach, named, validity
+from repcheck.facts.axes import longer
+from repcheck.facts.bearing import is_key, moot, offers
 from repcheck.facts.factors import Factors
-from repcheck.facts.gains import StatedGain, stated_gain
+from repcheck.facts.gains import StatedGain, in_another_unit, rows_of, stated_gain
 from repcheck.facts.reruns import Reruns
-from repcheck.runs import Run, Runs, SeedKind, Status
+from repcheck.runs import Runs, SeedKind
 
 if TYPE_CHECKING:  # brings scipy, which linting can do without
     from repcheck.stats.attribution import Attribution
@@ -38,22 +31,8 @@ if TYPE_CHECKING:  # brings scipy, which linting can do without
     from repcheck.stats.decision import Sample
 
 GAIN_ALPHA = 0.025
-ON_TARGET = 0.02
-ON_FLOPS = 0.10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """What an aligned arm was to reach on its axis and what it reached, by the arm's own runs."""
-
-    axis: str
-    wanted: float
-    reached: float
-
-    @property
-    def ratio(self) -> float:
-        """Return reached over wanted."""
-        return self.reached / self.wanted
+FEWEST = 3
+"""Seeds below which nothing is attributed: what two agree on may be chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +42,12 @@ class Effect:
     `attribution` is there only if the arm is valid and the gain established; else `reason` and
     `why` say what is lacking. `changes` is the arm diff: what was seen to differ from the runs of
     the method it was derived from. `means` are those of method, baseline and arm, each with its
-    standard deviation and n, in the metric's unit. `covers` says that the arm gives the baseline
-    every difference beside the contribution, `beyond` that it was trained longer than the method
-    as declared: it tells what training on gains, and nothing of the gain that is claimed.
+    standard deviation and n, in the metric's unit times `sign` (higher is better). `covers` says
+    that the arm gives the baseline every difference beside the contribution, `beyond` that it was
+    trained longer than the method as declared: it tells what training on gains, and nothing of the
+    gain that is claimed. `moot` says why it has nothing to do with the gain, `shown` that the
+    reruns show a smaller gain than is claimed, which is then what there is to explain, `by_batch`
+    that the method sees more samples in as many steps.
     """
 
     arm: Arm
@@ -80,6 +62,10 @@ class Effect:
     sources: tuple[str, ...] = ()
     covers: bool = False
     beyond: bool = False
+    moot: str = ""
+    shown: bool = False
+    by_batch: bool = False
+    sign: int = 1
 
     @property
     def contribution(self) -> bool:
@@ -87,16 +73,26 @@ class Effect:
 
         So may a part of the method's own making that the arm takes from it.
         """
-        lengths = ("train.epochs", "train.iterations", "train.samples")
-        factors = {*self.arm.factors, *(lengths if self.arm.kind == "aligned" else ())}
-        if self.removes and any(self.comparison.owns(factor) for factor in self.arm.factors):
-            return True
-        return any(self.comparison.contributes(factor) for factor in factors)
+        return offers(self.comparison.of(self.claim), self.arm)
 
     @property
     def speaks(self) -> bool:
         """Return whether what it shows may be held against the claimed gain."""
-        return not (self.contribution or self.beyond)
+        return not (self.contribution or self.beyond or self.moot or self.asks)
+
+    @property
+    def asks(self) -> bool:
+        """Return whether it would explain the gain by what may be the paper's offer itself.
+
+        A file that does not say what is offered leaves that open, except for the training budget;
+        so does a part taken from the method under a name that says nothing to anybody else.
+        """
+        taken = self.attribution is not None and self.attribution.verdict in {"gone", "reduced"}
+        known = self.comparison.of(self.claim).offer_known
+        if self.removes:
+            known = known and any(is_key(self.comparison.method, one) for one in self.arm.factors)
+        silent = self.contribution or self.beyond or self.moot
+        return taken and not known and not silent and self.arm.target is None
 
     @property
     def removes(self) -> bool:
@@ -117,7 +113,7 @@ class Effects(Fact):
         """Judge each arm's runs; without arms there are no effects."""
         made = _Maker(evidence.claims, evidence.runs, evidence.get(Factors))
         return cls(
-            effects=tuple(made.effects(evidence.arms)) if evidence.runs else (),
+            effects=_weighed(tuple(made.effects(evidence.arms))) if evidence.runs else (),
             refused=evidence.no_arms,
         )
 
@@ -131,6 +127,31 @@ class Effects(Fact):
         return tuple(one for one in self.refused if {one.method, one.beside} == pair)
 
 
+def _weighed(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    """Return the effects, where what the baseline gains nothing from is the method's own need.
+
+    That the method falls without a factor explains no gain over a baseline that has the factor too
+    and stays behind.
+    """
+    given = {
+        (one.comparison.id, one.claim.id.get(""), _about(one.arm))
+        for one in effects
+        if not one.removes and one.attribution is not None
+        and one.attribution.verdict == "survives"
+    }  # fmt: skip
+    return tuple(
+        replace(one, moot=f"`{one.comparison.baseline.id}` gains nothing from {named(one.arm)}")
+        if one.removes and (one.comparison.id, one.claim.id.get(""), _about(one.arm)) in given
+        else one
+        for one in effects
+    )
+
+
+def _about(arm: Arm) -> tuple[str, ...]:
+    """Return what an arm asks: every length of training is one question."""
+    return tuple(sorted({"length" if one in LENGTHS else one for one in arm.factors}))
+
+
 @dataclass(frozen=True, slots=True)
 class _Maker:
     claims: Claims
@@ -141,7 +162,8 @@ class _Maker:
         """Yield the effect of each arm on each claim of the comparisons it bears on."""
         for arm in arms:
             for comparison in comparisons(self.claims):
-                if {arm.method, arm.beside} == {comparison.method.id, comparison.baseline.id}:
+                pair = {comparison.method.id, comparison.baseline.id}
+                if {arm.method, arm.beside} == pair and arm.dataset in {"", comparison.dataset}:
                     for claim in comparison.claims:
                         if claim.metric.known:
                             yield self._effect(arm, comparison, claim)
@@ -154,8 +176,9 @@ class _Maker:
             and keys <= set(arm.factors),
         )  # fmt: skip
         dataset = comparison.dataset
-        mine = [r for r in self.runs if r.arm == arm.id and dataset in {"", r.dataset}]
-        parent = [r for r in self.runs if r.arm == arm.method and dataset in {"", r.dataset}]
+        on_it = [run for run in self.runs if dataset in {"", run.dataset}]
+        mine = [run for run in on_it if run.arm == arm.id]
+        parent = [run for run in on_it if run.arm == arm.method]
         try:
             changes, reach = validity(arm, mine, parent)
         except Missing as missing:
@@ -163,9 +186,20 @@ class _Maker:
             return _without(bare, missing, changes)
         sources = tuple(f"run {run.key[:12]}" for run in mine)
         beside = comparison.method.id
-        ours = [r for r in self.runs if r.arm == beside and dataset in {"", r.dataset}]
+        ours = [run for run in on_it if run.arm == beside]
         beyond = arm.target is None and longer(mine, ours)
-        bare = replace(bare, changes=changes, reach=reach, sources=sources, beyond=beyond)
+        theirs = [run for run in on_it if run.arm == comparison.baseline.id]
+        by_batch = longer(ours, theirs) and not longer(ours, theirs, ("steps",))
+        idle = "" if set(arm.factors) & keys else moot(comparison, arm, changes, on_it)
+        bare = replace(
+            bare,
+            changes=changes,
+            reach=reach,
+            sources=sources,
+            beyond=beyond,
+            moot=idle,
+            by_batch=by_batch,
+        )
         try:
             return self._judged(bare)
         except Missing as missing:
@@ -180,6 +214,7 @@ class _Maker:
             Missing: if they do not, or something is not known.
             Inapplicable: if no gain is claimed.
         """
+        self._testable(comparison, claim)
         method, baseline = (
             self._sample(name, comparison.dataset, claim.metric.value)
             for name in (comparison.method.id, comparison.baseline.id)
@@ -191,6 +226,28 @@ class _Maker:
         _established(method, baseline)
         return method, baseline, stated
 
+    def _testable(self, comparison: Comparison, claim: Claim) -> None:
+        """Raise where the runs' last values answer another question than the claim's gain."""
+        drawn = {run.dataset for run in self.runs}
+        if claim.kind == "equivalence":
+            raise Inapplicable("no gain is claimed")
+        if claim.at_step.known:
+            raise Inapplicable("a gain at a step (`at_step`); runs report their last value")
+        if not comparison.dataset and (len(drawn) > 1 or len(claim.datasets.get(())) > 1):
+            raise Inapplicable("a gain over several datasets")
+        rows = rows_of(self.claims, comparison.method, comparison.dataset, claim.metric.value)
+        if rows and not any(row.at.undeclared for row in rows):
+            raise Inapplicable("a gain at an operating point (`at`)")
+        name = claim.metric.value
+        if why := in_another_unit(
+            self.claims.metrics[name].unit.get(""),
+            [row.centre.value for row in rows if row.centre.known]
+            + [leaf.value for leaf in (claim.value, claim.improvement)
+               if leaf.known and not claim.relative],
+            [abs(run.metrics[name]) for run in self.runs if name in run.metrics],
+        ):  # fmt: skip
+            raise Inapplicable(f"`{name}` {why}; say `read_as` beside its `from`")
+
     def _judged(self, bare: Effect) -> Effect:
         from repcheck.stats.attribution import attribute
 
@@ -198,9 +255,10 @@ class _Maker:
         method, baseline, stated = self.gain(comparison, claim)
         changed = self._sample(arm.id, comparison.dataset, claim.metric.value)
         upper, lower = (changed, baseline) if bare.removes else (method, changed)
+        smaller = _smaller(method, baseline, stated.value)
         other = comparison.baseline.id if bare.removes else comparison.method.id
         found = attribute(
-            claimed=stated.value,
+            claimed=stated.value if smaller is None else smaller,
             unit=stated.unit,
             tolerance=claim.tolerance.value if claim.tolerance.known else None,
             upper=upper,
@@ -208,7 +266,13 @@ class _Maker:
             pairs=self._pairs(bare, other),
         )
         means = tuple(one.finished for one in (method, baseline, changed))
-        return replace(bare, attribution=found, means=means)
+        return replace(
+            bare,
+            attribution=found,
+            means=means,
+            shown=smaller is not None,
+            sign=self._sign(claim.metric.value),
+        )
 
     def _sign(self, metric: str) -> int:
         return 1 if self.claims.metrics[metric].higher_is_better.value else -1
@@ -219,9 +283,10 @@ class _Maker:
 
         runs = tuple(run for run in self.runs if not run.replicate)
         found = Reruns(runs=runs).arm(arm, dataset, metric, SeedKind.FRESH)
-        if found.unfinished or len(found.values) < 2:
+        if found.unfinished or len(found.values) < FEWEST:
             n = len(found.values)
-            raise Missing(Reason.UNDERPOWERED, f"finish the runs of `{arm}`: n = {n} is too few")
+            words = f"{FEWEST} finished seeds of `{arm}`: n = {n} is too few"
+            raise Missing(Reason.UNDERPOWERED, words)
         sign = self._sign(metric)
         return Sample.of([sign * value for value in found.values], crashed=len(found.failed))
 
@@ -272,6 +337,19 @@ def _without(bare: Effect, missing: Missing, changes: tuple[Change, ...]) -> Eff
     return replace(bare, changes=changes, reason=missing.reason, why=missing.would_decide)
 
 
+def _smaller(method: Sample, baseline: Sample, claimed: float) -> float | None:
+    """Return the gain of the reruns where it is surely smaller than the claimed one, else None.
+
+    The part of a claim that does not reproduce is no factor's.
+    """
+    from repcheck.stats.compare import welch
+
+    assert method.finished is not None
+    assert baseline.finished is not None
+    gain = welch(method.finished, baseline.finished, GAIN_ALPHA)
+    return gain.estimate if gain.high < claimed else None
+
+
 def _established(method: Sample, baseline: Sample) -> None:
     """Raise unless the declared runs themselves show a gain: there is nothing else to explain."""
     from repcheck.stats.compare import welch
@@ -286,96 +364,3 @@ def _established(method: Sample, baseline: Sample) -> None:
             f"the gain itself is not established (95 % interval {gain.low:+.3g} to"
             f" {gain.high:+.3g}), so there is nothing to attribute",
         )
-
-
-# --- whether an arm is one ----------------------------------------------------------------------
-
-
-def validity(
-    arm: Arm, mine: Sequence[Run], parent: Sequence[Run]
-) -> tuple[tuple[Change, ...], Reach | None]:
-    """Return what an arm changed, and what it reached if it was aligned.
-
-    Raises:
-        Missing: if it is not valid, or not yet known to be; with what is wrong.
-    """
-    _finished(arm, mine)
-    pairs = paired(mine, parent)
-    if not pairs:
-        raise Missing(Reason.NOT_OBSERVED, f"runs of `{arm.method}` with the seeds of `{arm.id}`")
-    if any(run.observation is None or not run.observation.seen for run in mine):
-        raise Missing(Reason.NOT_OBSERVED, f"runs of `{arm.id}` that a probe saw")
-    changes = agreed(pairs, allowed_keys(arm))
-    if other := [change for change in changes if not change.allowed]:
-        told = "; ".join(map(str, other[:3]))
-        raise Missing(
-            Reason.INVALID_ARM, f"an arm that changes {_named(arm)} and nothing else ({told})"
-        )
-    _applied(arm, mine)
-    if not changes and not arm.surgery:
-        _moved(arm, pairs, parent)
-    return changes, _on_target(arm, mine)
-
-
-def _named(arm: Arm) -> str:
-    return " and ".join(f"`{factor}`" for factor in arm.factors[:3]) or "the factor"
-
-
-def _finished(arm: Arm, mine: Sequence[Run]) -> None:
-    if not mine:
-        raise Missing(Reason.NOT_OBSERVED, f"run the arm `{arm.id}`")
-    for run in mine:
-        if run.status is not Status.OK:
-            raise Missing(Reason.COMMAND_FAILED, f"mend the arm `{arm.id}`: {run.reason}")
-        training = run.observation.training if run.observation else None
-        if training is None:
-            continue
-        trend = training.loss_trend
-        if training.loss_not_finite or (trend is not None and not trend < 1):
-            raise Missing(Reason.INVALID_ARM, f"an arm `{arm.id}` whose training loss decreases")
-
-
-def _applied(arm: Arm, mine: Sequence[Run]) -> None:
-    """Raise where a surgery never applied: what did not change proves nothing."""
-    wanted = Counter(str(one.get("kind")) for one in arm.surgery)
-    for run in mine:
-        done = run.observation.surgery if run.observation else ()
-        if idle := wanted - Counter(one.kind for one in done if one.times):
-            raise Missing(
-                Reason.INVALID_ARM, f"an arm whose change applies: `{min(idle)}` applied 0 times"
-            )
-        errors = run.observation.probe_errors if run.observation else ()
-        if wanted and (mixed := [one for one in errors if one.startswith("surgery")]):
-            raise Missing(Reason.INVALID_ARM, f"an arm that is changed whole: {mixed[0][:160]}")
-
-
-def _moved(arm: Arm, pairs: Sequence[tuple[Run, Run]], parent: Sequence[Run]) -> None:
-    """Raise unless a repeatable training ended elsewhere: the change was there, if unseen."""
-    if same_end(pairs):
-        raise Missing(Reason.INVALID_ARM, f"an override that changes something: {arm.changes}")
-    if not repeatable(parent):
-        raise Missing(
-            Reason.INVALID_ARM,
-            f"an arm whose change the probe sees: nothing of {_named(arm)} was seen to change, and"
-            f" runs of `{arm.method}` differ from repeat to repeat by themselves",
-        )
-
-
-def _on_target(arm: Arm, mine: Sequence[Run]) -> Reach | None:
-    target = arm.target
-    if target is None:
-        return None
-    reached = [value for run in mine if (value := axis_of(run, target.axis)) is not None]
-    if not reached:
-        raise Missing(Reason.NOT_OBSERVED, f"runs of `{arm.id}` whose {target.axis} are seen")
-    slack = ON_FLOPS if target.axis == "flops a sample" else ON_TARGET
-    most = max(slack, 0.5 * target.unit / target.value)
-    worst = max(reached, key=lambda value: abs(value / target.value - 1))
-    found = Reach(axis=target.axis, wanted=target.value, reached=worst)
-    if not math.isfinite(found.ratio) or abs(found.ratio - 1) > most:
-        raise Missing(
-            Reason.INVALID_ARM,
-            f"an arm on target: {target.axis} reached ×{found.ratio:.3f} of what was wanted"
-            f" (within {most:.1%} is)",
-        )
-    return found

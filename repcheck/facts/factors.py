@@ -6,6 +6,7 @@ sides are known; what the paper offers as its contribution is none of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from typing import Any, ClassVar, Self
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Method
+from repcheck.claims.offer import plain
 from repcheck.claims.stated import Section, Stated
 from repcheck.errors import Missing
 from repcheck.fact import Evidence, Fact, Level
+from repcheck.facts.network_words import in_words
 from repcheck.facts.networks import Networks
 from repcheck.facts.optimizers import Optimizers, alike, one_type, said
 from repcheck.facts.schedule import Traces
@@ -41,6 +44,8 @@ STATED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("distillation.teacher", ("distillation", "teacher")),
 )
 NONE = "none"
+ALIGNED, BETWEEN, EXACT, TINY = 0.05, 0.02, 1e-6, 1e-6
+_UNUSED = frozenset({"0", "0.0", "false", "none", "off", ""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,23 +89,27 @@ class Factors(Fact):
         for factor in (
             *self._recipe(comparison), *_stated(comparison), *self._structure(comparison)
         ):  # fmt: skip
-            if not comparison.contributes(factor.key):
+            if not (comparison.contributes(factor.key) or in_words(comparison, factor.key)):
                 found.setdefault(factor.key, factor)
         return tuple(found.values())
 
     def _recipe(self, comparison: Comparison) -> Iterator[Factor]:
         ours, theirs = comparison.method, comparison.baseline
         rates: list[float] = []
+        slack = EXACT
         with suppress(Missing):
             traces = self.evidence.get(Traces).both(comparison)
             rates = [trace.peak for trace in traces]
             kinds = [_kind(method, trace.kind) for method, trace in zip(
                 (ours, theirs), traces, strict=True)]  # fmt: skip
-            if traces[0].kind != traces[1].kind:
+            if any(trace.optimizer.distinct_lrs > 1 for trace in traces):
+                slack = BETWEEN  # a peak may lie between two steps
+            apart = traces[0].schedule.distance(traces[1].schedule) or 0.0
+            if traces[0].kind != traces[1].kind and apart > ALIGNED:
                 yield _observed("lr_schedule.type", ("lr_schedule", "schedule"), *kinds)
         if not rates:
             rates = [m.optimizer.lr.value for m in (ours, theirs) if m.optimizer.lr.known]
-        if len(rates) == 2 and not alike(rates[0], rates[1]):
+        if len(rates) == 2 and not math.isclose(*rates, rel_tol=slack):
             yield _observed("optimizer.lr", ("lr",), *(f"{rate:.10g}" for rate in rates))
         with suppress(Missing):
             yield from self._optimizer(comparison)
@@ -109,7 +118,9 @@ class Factors(Fact):
         known, dataset = self.evidence.get(Optimizers), comparison.dataset
         ours = known.of(comparison.method, dataset)
         theirs = known.of(comparison.baseline, dataset)
+        fields: tuple[str, ...] = FIELDS
         if not one_type(ours, theirs):
+            fields = ("weight_decay", "clip_norm")  # the others are each optimizer's own
             names = [
                 one.seen.cls if not stated.known else str(stated)
                 for one, stated in (
@@ -118,8 +129,12 @@ class Factors(Fact):
                 )
             ]
             yield _observed("optimizer.type", ("optimizer",), *names)
-        for field in FIELDS:
+        for field in fields:
             values = ours.value(field), theirs.value(field)
+            if field in {*ours.seen.changed, *theirs.seen.changed}:
+                continue  # a schedule moves it
+            if field == "eps" and all(isinstance(one, float) and one <= TINY for one in values):
+                continue  # a default of one version or another
             if not alike(*values) and not (field in {"betas", "eps"} and None in values):
                 yield _observed(f"optimizer.{field}", (field,), *(said(one) for one in values))
 
@@ -152,8 +167,9 @@ def _observed(key: str, names: tuple[str, ...], ours: str, theirs: str) -> Facto
 def _stated(comparison: Comparison) -> Iterator[Factor]:
     """Yield the keys that both state, and state differently."""
     for key, names in STATED:
-        ours, theirs = (stated_as_text(method, key) for method in (comparison.method, comparison.baseline))
-        if ours is not None and theirs is not None and ours != theirs:
+        both = (comparison.method, comparison.baseline)
+        ours, theirs = (stated_as_text(method, key) for method in both)
+        if ours is not None and theirs is not None and _spelt(ours) != _spelt(theirs):
             yield Factor(key=key, names=names, ours=ours, theirs=theirs)
     mine, other = (
         dict(method.hyperparameters.get({})) for method in (comparison.method, comparison.baseline)
@@ -162,6 +178,12 @@ def _stated(comparison: Comparison) -> Iterator[Factor]:
         if name in other and (pair := (_text(mine[name]), _text(other[name])))[0] != pair[1]:
             key = f"hyperparameters.{name}"
             yield Factor(key=key, names=(name,), ours=pair[0], theirs=pair[1])
+
+
+def _spelt(text: str) -> str:
+    """Return a value in one spelling: `ReLU` is relu, and zero, false and none are one."""
+    short = plain(text)
+    return NONE if short in _UNUSED else short
 
 
 def stated_as_text(method: Method, key: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repcheck.claims.model import Claim, Claims, Method, Result
@@ -37,6 +38,16 @@ def row_of(claims: Claims, method: Method, dataset: str, metric: str) -> Result 
     """Return the reported row of a method, where there is exactly one without an `at`."""
     rows = [row for row in rows_of(claims, method, dataset, metric) if row.at.undeclared]
     return rows[0] if len(rows) == 1 else None
+
+
+def in_another_unit(unit: str, stated: Sequence[float], read: Sequence[float]) -> str:
+    """Return why what runs read is plainly in another unit than the paper's numbers; "" if not."""
+    most = max(map(abs, stated), default=0.0)
+    if unit in {"percent", "%"} and read and 0 < max(read) < 1 < most:
+        return "is read below 1 by every run although its unit is percent"
+    if unit == "fraction" and read and min(read) > 1 >= most > 0:
+        return "is read above 1 by every run although it is a fraction"
+    return ""
 
 
 def stated_gain(

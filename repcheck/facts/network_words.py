@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Method
+from repcheck.claims.offer import canonical, plain
 from repcheck.claims.stated import State, Stated
 
 if TYPE_CHECKING:  # linting has nothing observed
@@ -70,6 +71,17 @@ def names_it(comparison: Comparison, category: Category, kinds: Iterable[str]) -
         return True
     wanted = CATEGORY_WORDS.get(category, frozenset()) | {kind.replace("_", "") for kind in kinds}
     return any(words_of(name) & wanted for name in offered(comparison))
+
+
+def in_words(comparison: Comparison, part: str) -> bool:
+    """Return whether the offer names a part of the network: `BatchNorm` is a norm."""
+    names = (canonical(part), part.rpartition(".")[2])
+    found = [
+        category
+        for category, words in CATEGORY_WORDS.items()
+        if category in names or words & {plain(name) for name in names}
+    ]
+    return any(names_it(comparison, category, ()) for category in found)
 
 
 def offered(comparison: Comparison) -> set[str]:
