@@ -302,6 +302,28 @@ def profile(entry: str, **given: Any) -> None:  # noqa: ANN401
 
 
 @main.command()
+@click.argument("table", type=click.Path(path_type=Path), metavar="TABLE.csv")
+@click.option(
+    "--n-test", type=click.IntRange(1), metavar="N",
+    help="Test examples: every share of right answers is held against them.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+def forensics(table: Path, **given: Any) -> None:  # noqa: ANN401
+    """Check the printed numbers of a results table against each other. Runs nothing.
+
+    Columns method, dataset, metric, mean, std, n, per_seed; or methods below each other and one
+    column a dataset or metric, with cells such as `93.4 ± 0.2`.
+    """
+    from repcheck.forensics_page import examined
+
+    said, code = examined(table, **given)
+    click.echo(said, nl=False)
+    sys.exit(code)
+
+
+@main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script of a shell: `eval "$(repcheck completion bash)"`."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
 import click
 
+from repcheck.arms import AUTO, Arm
 from repcheck.errors import UsageError
 from repcheck.plan import Plan
 from repcheck.reader import OUT
+from repcheck.reporters.parts.words import applied
 from repcheck.runs import RunSpec
 
 MOST_SHOWN = 12
@@ -20,6 +23,7 @@ PROBED = (
     "the commands run as they are, PYTHONPATH set so that their Python notes what training does;"
     " nothing of the artifact is changed; --no-probe leaves it out"
 )
+WHEN = "made if the runs as declared establish a gain; some may be left out, and others added"
 
 
 class Asked(Protocol):
@@ -46,6 +50,7 @@ def agreed(plan: Plan, asked: Asked) -> bool:
         return True
     if not (asked.quiet and asked.yes):
         _show(waiting, len(plan.runs))
+        _arms(plan, waiting)
         if not asked.no_probe:
             click.echo(f"  probe: {PROBED}", err=True)
     return permitted(yes=asked.yes)
@@ -90,6 +95,27 @@ def _show(waiting: Sequence[RunSpec], planned: int) -> None:
     if len(kinds) > MOST_SHOWN:
         more = len(kinds) - MOST_SHOWN
         click.echo(f"  and {more} more commands: `repcheck plan --format jsonl`", err=True)
+
+
+def _arms(plan: Plan, waiting: Sequence[RunSpec]) -> None:
+    """Show what the arms among the runs change, and how."""
+    counted = Counter(run.arm for run in waiting)
+    arms = [arm for arm in plan.arms if counted[arm.id]]
+    if not arms:
+        return
+    runs = sum(counted[arm.id] for arm in arms)
+    click.echo(f"  {runs} of them are of arms, {WHEN}:", err=True)
+    for arm in arms[:MOST_SHOWN]:
+        click.echo(f"  {counted[arm.id]:>4} x  {_visible(arm.id)}: {changed(arm)}", err=True)
+    if len(arms) > MOST_SHOWN:
+        click.echo(f"  and {len(arms) - MOST_SHOWN} more arms: `repcheck plan`", err=True)
+
+
+def changed(arm: Arm) -> str:
+    """Return what an arm changes and by what: `norm=batch, by a placeholder of the command`."""
+    sized = AUTO in arm.set.values()
+    auto = f" ({AUTO}: sized so that its FLOPs meet those of {arm.beside})" if sized else ""
+    return _visible(f"{arm.changes}{auto}, by {applied(arm.how)}")
 
 
 def _visible(text: str) -> str:

@@ -25,6 +25,8 @@ from repcheck.facts.work import Seen, Work, more_samples
 ALIGNED = 1.05
 ALIGNED_FLOPS = 1.10
 SAME_TARGET = 0.02
+COARSE = 0.10
+"""An aligned arm that cannot come closer to its target than this is none."""
 TWICE = ("sam", "lbfgs", "sharpness")
 LENGTHS = ("epochs", "iterations", "samples", "tokens")
 _WORDS = {"steps": "steps", "samples": "samples", "train_flops": "training FLOPs"}
@@ -265,6 +267,13 @@ class _Maker:
         before = float(stated.value)
         exact = before * wanted_value / own
         value = max(1, round(exact)) if before.is_integer() else exact
+        if abs(value / exact - 1) > COARSE:
+            missing = Missing(
+                Reason.NOT_TESTABLE,
+                f"a command of `{method.id}` that takes finer steps: {value:.10g} {length} is"
+                f" ×{value / exact:.2f} of what equal {words} would take",
+            )
+            return self._none(name, method.id, (axis,), missing, "align")
         return Arm(
             id=name, kind="aligned", method=method.id, beside=other.id,
             set={length: f"{value:.10g}"}, factors=(axis,), change="align",

@@ -118,6 +118,8 @@ class Folder:
     def claims(self) -> Claims:
         """Return the claims as they were when the runs were made."""
         about, text = self._about(), content(self.root / "claims.yaml", cap=MAX_BYTES)
+        if about is None and text is not None and (self.root / "check.json").is_file():
+            raise UsageError(self._other_version())
         if about is None or text is None:
             raise UsageError(
                 f"{self.root}: not a folder that `repcheck check` or `repcheck run` left; name the"
@@ -154,17 +156,22 @@ class Folder:
                 salt=str(about["salt"]),
             )
         except (KeyError, TypeError, ValueError):
-            raise UsageError(
-                f"{self.root / 'check.json'}: was changed or is another version's; make it again"
-                " with `repcheck check`"
-            ) from None
+            raise UsageError(self._other_version()) from None
 
-    def kept_arms(self) -> tuple[Arm, ...]:
-        """Return the arms of the plan that an earlier check kept; none where there is none."""
+    def _other_version(self) -> str:
+        return (
+            f"{self.root / 'check.json'}: was changed or is another version's; make it again with"
+            " `repcheck check`: runs that are stored are not made again"
+        )
+
+    def kept_arms(self, plan: Plan) -> tuple[Arm, ...]:
+        """Return the arms of an earlier check, if it was of the same artifact as the plan."""
         try:
-            return self.plan().arms
+            kept = self.plan()
         except UsageError:
             return ()
+        artifacts = {run.artifact for run in (*kept.runs, *plan.runs)}
+        return kept.arms if len(artifacts) == 1 else ()
 
     def _about(self) -> dict[str, Any] | None:
         text = content(self.root / "check.json", cap=PLAN_CAP)

@@ -81,9 +81,9 @@ def planned(request: Request) -> Plan:
 
 def _foreseen(claims: Claims, request: Request) -> Plan:
     """Return the plan as far as it can be told without executing anything."""
-    folder = request.folder
-    course = replace(_course(claims, request), size=KeptSizes(folder.kept_arms()))
+    course, folder = _course(claims, request), request.folder
     plan, runs = course.first(), dict[str, Run]()
+    course = replace(course, size=KeptSizes(claims, folder.kept_arms(plan)))
     while (runs := runs | _by_key(folder.stored(plan))).keys() >= _keys(plan):
         more = course.after(plan, _in_order(plan, runs))
         if more is None and runs:
@@ -150,6 +150,7 @@ def _course(claims: Claims, request: Request) -> Course:
         seeds_per_arm=request.seeds_per_arm,
         time_limit_s=request.time_limit,
         jobs=request.jobs or local_jobs(),
+        probe=not request.no_probe,
         history=folder.history(),
     )
     return Course(claims=claims, options=options, size=Sizes(claims, request.python))
@@ -178,6 +179,7 @@ def _execute(claims: Claims, course: Course, request: Request) -> tuple[Plan, Ru
     began, made = time.monotonic(), dict[str, Run]()
     plan: Plan | None = course.first()
     kept = course.first()
+    course = replace(course, size=Sizes(claims, request.python, request.folder.kept_arms(kept)))
     while plan is not None:
         kept = plan
         request.folder.keep(claims, plan, command_line())

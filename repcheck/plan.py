@@ -45,7 +45,8 @@ class PlanOptions:
 
     `look` is how many of `seeds_per_arm` fresh seeds are run before the verdicts are looked at;
     `root` is the artifact's folder (default: `artifact.root` beside the claims file), `exclude`
-    are folders below it that are not part of it (the output folder).
+    are folders below it that are not part of it (the output folder). Without a `probe` no arm
+    that changes the running process can be made.
     """
 
     root: Path | None = None
@@ -56,6 +57,7 @@ class PlanOptions:
     time_limit_s: float | None = None
     jobs: int = 1
     device: str = "cpu"
+    probe: bool = True
     history: History = History()
 
 

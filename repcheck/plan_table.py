@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections import Counter
 
-from repcheck.consent import PROBED
+from repcheck.arms import Arm
+from repcheck.consent import PROBED, WHEN, changed
 from repcheck.plan import Plan
 from repcheck.runs import RunSpec
 from repcheck.units import print_duration
 from repcheck.visible import line, visible
 
 Cells = tuple[str, ...]
+MOST_COLUMNS = 100
+LONGEST_NAME = 36
 
 
 def shown(plan: Plan, form: str) -> str:
@@ -32,7 +37,7 @@ def _table(plan: Plan) -> list[str]:
         ]
         lines.append("")
     lines += _sums(plan)
-    lines += _arms(plan)
+    lines += _arms(plan, min(MOST_COLUMNS, shutil.get_terminal_size().columns))
     remarks = [f"left out: {left.run}: {left.detail} ({left.reason})" for left in plan.left_out]
     remarks += [f"not run: {gap.claim}: {gap.would_decide} ({gap.reason})" for gap in plan.not_run]
     remarks += [f"no arm: {none.id}: {none.would_decide} ({none.reason})" for none in plan.no_arms]
@@ -40,35 +45,49 @@ def _table(plan: Plan) -> list[str]:
     return lines + [line(remark) for remark in remarks]
 
 
-def _arms(plan: Plan) -> list[str]:
-    """Return a line for each arm beside the declared ones: what changes, its cost, what for."""
+def _arms(plan: Plan, width: int) -> list[str]:
+    """Return each arm beside the declared ones: its runs and cost, what changes, what for."""
     if not plan.arms:
         return []
-    rows: list[Cells] = [("arm", "changes", "runs", "cost", "decides")]
-    for arm in plan.arms:
-        runs = [run for run in plan.runs if run.arm == arm.id]
-        known = [plan.cost(run) for run in runs]
-        costs = [cost for cost in known if cost is not None]
-        told = print_duration(sum(costs)) if runs and len(costs) == len(runs) else "unknown"
-        changes = f"{arm.changes} ({arm.how})"
-        rows.append((line(arm.id), line(changes), str(len(runs)), told, line(arm.decides)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    shown = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+    return ["", f"arms, {WHEN}:", *(told for arm in plan.arms for told in _arm(plan, arm, width))]
+
+
+def _arm(plan: Plan, arm: Arm, width: int) -> list[str]:
+    runs = [run for run in plan.runs if _is_of(run, arm)]
+    known = [plan.cost(run) for run in runs]
+    costs = [cost for cost in known if cost is not None]
+    cost = print_duration(sum(costs)) if runs and len(costs) == len(runs) else "unknown"
+    n = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}"
+    told = (
+        (2, f"{arm.id}: {n}, cost {cost}"),
+        (4, f"changes {changed(arm)}"),
+        (4, f"decides {arm.decides}"),
+    )
+    return [
+        row
+        for by, text in told
+        for row in textwrap.wrap(
+            line(text), max(40, width), initial_indent=" " * by, subsequent_indent=" " * (by + 4)
+        )
     ]
-    after = "the arms follow the runs as declared, if these establish a gain; some may be left out"
-    return ["", *shown, line(f"{after} and others added by what they show")]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def told(plan: Plan, part: Plan) -> str:
     """Return what the next round of a check is about, in a line."""
-    arms = [arm for arm in plan.arms if any(run.arm == arm.id for run in part.runs)]
+    arms = [arm for arm in plan.arms if any(_is_of(run, arm) for run in part.runs)]
     n = len(part.runs)
     if not arms:
         return line(f"not decided yet: {n} more runs, up to {len(plan.fresh_seeds)} seeds per arm")
     named = "; ".join(f"{arm.id} ({arm.changes}): {arm.decides}" for arm in arms[:4])
     return line(f"{n} runs of {len(arms)} {'arm' if len(arms) == 1 else 'arms'}: {named}")
+
+
+def _is_of(run: RunSpec, arm: Arm) -> bool:
+    return run.arm == arm.id and arm.dataset in {"", run.dataset}
 
 
 def _row(plan: Plan, run: RunSpec) -> Cells:
@@ -77,7 +96,7 @@ def _row(plan: Plan, run: RunSpec) -> Cells:
     state = "done" if run.key in plan.done else "to do"
     cost = plan.cost(run)
     return (
-        line(run.arm), line(run.method), line(run.dataset), str(run.seed), chooser,
+        _short(line(run.arm)), line(run.method), line(run.dataset), str(run.seed), chooser,
         "unknown" if cost is None else print_duration(cost), state,
     )  # fmt: skip
 

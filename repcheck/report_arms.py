@@ -6,11 +6,11 @@
             diff: [{key, before, after, allowed}], reach: {axis, wanted, reached, ratio} | null,
             effects: [{claim, setting, cause, verdict, remaining, interval, hi90, margin,
                        explained_at_least, seeds_needed, n, means, words, reason, contribution,
-                       beyond}]}
+                       shown, apart, apart_words}]}
 
-A declared arm has no changes and no effects; an arm that was not run says why in `reason`. What
-an arm shows is not held against the claim where it changes the paper's own `contribution`, or was
-trained longer than the method (`beyond`).
+A declared arm has no changes and no effects; an arm that was not run says why in `reason`. Where
+what an arm shows is not held against the claim, `apart` says why (contribution, beyond, moot,
+unnamed); `shown` says that `claimed` is the smaller gain of the reruns.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _arm(arm: Arm, plan: Plan, effects: Sequence[Effect]) -> Json:
         "how": arm.how,
         "made_by": "repcheck" if arm.ours else "authors",
         "decides": arm.decides,
-        "runs": sum(run.arm == arm.id for run in plan.runs),
+        "runs": sum(run.arm == arm.id and arm.dataset in {"", run.dataset} for run in plan.runs),
         "diff": [
             {"key": one.key, "before": one.before, "after": one.after, "allowed": one.allowed}
             for one in (first.changes if first else ())
@@ -80,7 +80,9 @@ def _effect(effect: Effect) -> Json:
         "setting": setting(effect),
         "cause": cause(effect),
         "contribution": effect.contribution,
-        "beyond": effect.beyond,
+        "shown": effect.shown,
+        "apart": _apart(effect)[0],
+        "apart_words": _apart(effect)[1],
         "verdict": found.verdict if found else None,
         "reason": effect.reason.value if effect.reason else None,
         "words": sentence(effect) if found else effect.why,
@@ -100,6 +102,19 @@ def _effect(effect: Effect) -> Json:
         "n": {"upper": found.n_upper, "lower": found.n_lower},
         "means": dict(zip(("method", "baseline", "arm"), map(_mean, effect.means), strict=False)),
     }
+
+
+def _apart(effect: Effect) -> tuple[str, str]:
+    """Return why an effect is not held against the claim, in a word and in words."""
+    if effect.contribution:
+        return "contribution", "what the paper offers"
+    if effect.beyond:
+        return "beyond", "trained longer than the method"
+    if effect.moot:
+        return "moot", effect.moot
+    if effect.asks:
+        return "unnamed", "the file does not say whether that is what the paper offers"
+    return "", ""
 
 
 def _ends(interval: Any) -> list[float] | None:  # noqa: ANN401 - an interval of any test

@@ -248,10 +248,12 @@ def worth_running(evidence: Evidence, comparison: Comparison, arm: Arm, stage: S
     known = evidence.get(Effects).on(comparison) if evidence.runs else ()
     if stage == "factor":
         return not _all(known, lambda one: len(one.arm.factors) > 1, _innocent)
-    if stage == "compute":  # a baseline as dear a sample has decided already
-        return not _all(known, lambda one: _to(one.arm.target, "flops a sample"), _decided)
+    axis = arm.target.axis if arm.target else ""
+    if axis == "train_flops" and _all(
+        known, lambda one: _to(one.arm.target, "flops a sample"), _decided
+    ):
+        return False
     if stage == "aligned-down":
-        axis = arm.target.axis if arm.target else ""
         return not _all(known, lambda one: _to(one.arm.target, axis), _decided)
     return True
 

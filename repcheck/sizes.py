@@ -11,7 +11,7 @@ from repcheck.claims.model import Claims, Method
 from repcheck.errors import Missing, Reason, RepcheckError
 from repcheck.plan import artifact_root
 from repcheck.profile import ProfileRequest, profile
-from repcheck.profiled import COMPLETE, Profile, Remark
+from repcheck.profiled import COMPLETE, Look, Profile, Remark
 
 MOST_TIMES = 64
 """A size beyond so many times the declared one is not looked for."""
@@ -23,16 +23,26 @@ _VARYING = frozenset({Remark.DEPENDS_ON_INPUT, Remark.RANDOM})
 class KeptSizes:
     """The numbers that an earlier check found; executes nothing and leaves any other `auto`."""
 
-    arms: tuple[Arm, ...] = ()
+    claims: Claims
+    kept: tuple[Arm, ...] = ()
 
-    def __call__(self, arm: Arm, comparison: Comparison) -> Arm:  # noqa: ARG002 - a `Sizer`
-        """Return the arm as it was kept, or as it is."""
-        return next((one for one in self.arms if _sized(one, arm)), arm)
+    def __call__(self, arm: Arm, comparison: Comparison) -> Arm:
+        """Return the arm as it was kept, or as it is.
+
+        Raises:
+            Missing: if one of the models is not declared.
+        """
+        for method in (comparison.method, comparison.baseline):
+            _need_model(method)
+        return next((one for one in self.kept if _sized(one, arm)), arm)
 
 
 def _sized(kept: Arm, arm: Arm) -> bool:
-    same = {name: kept.set.get(name) if v == AUTO else v for name, v in arm.set.items()}
-    return replace(kept, set=same, target=arm.target) == replace(arm, set=kept.set)
+    """Return whether an arm was kept with numbers where it says `auto`, and is the same else."""
+    if AUTO in kept.set.values() or kept.set.keys() != arm.set.keys():
+        return False
+    filled = {name: kept.set[name] if v == AUTO else v for name, v in arm.set.items()}
+    return replace(arm, set=filled, target=kept.target) == kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,7 @@ class Sizes:
 
     claims: Claims
     python: Path | None = None
+    kept: tuple[Arm, ...] = ()
     _made: dict[tuple[str, str, int], float | Missing] = field(default_factory=dict)
 
     def __call__(self, arm: Arm, comparison: Comparison) -> Arm:
@@ -49,6 +60,8 @@ class Sizes:
         Raises:
             Missing: if a model cannot be built, or no size comes close.
         """
+        if known := next((one for one in self.kept if _sized(one, arm)), None):
+            return known
         name, *more = [name for name, value in arm.set.items() if value == AUTO]
         if more:
             raise Missing(Reason.NOT_TESTABLE, f"one `auto`: give `{more[0]}` a number")
@@ -113,17 +126,15 @@ class Sizes:
             said = f"what `{method.id}` costs is no single number: {varying.text}"
         elif made.train.coverage < COMPLETE:
             said = f"not all operations of `{method.id}` can be counted"
-        elif not made.train.flops > 0 or made.train.samples < 1:
+        elif not made.train.flops > 0 or made.batch < 1:
             said = f"`{method.id}` costs no FLOPs that can be counted"
         else:
-            return made.train.flops / made.train.samples
+            return made.train.flops / made.batch
         raise Missing(Reason.NOT_TESTABLE, f"{said}; give the arm a number in place of `auto`")
 
     def _profiled(self, method: Method, changed: dict[str, int]) -> Profile:
+        _need_model(method)
         model = method.model
-        for leaf in (model.entry, model.input_shape):
-            if not leaf.known:
-                raise Missing(Reason.UNDECLARED_KEY, f"declare `{leaf.path}`")
         try:
             return profile(
                 ProfileRequest(
@@ -134,13 +145,19 @@ class Sizes:
                     dtype=model.dtype.get(""),
                     python=self.python,
                     env=dict(self.claims.artifact.env.vars.get({})),
-                    looks=frozenset(),
+                    looks=frozenset({Look.INPUTS}),
                 )
             )
         except RepcheckError as error:
             given = ", ".join(f" with `{name}` {size}" for name, size in changed.items())
             words = f"mend `{model.entry.path}`{given}: {error}"
             raise Missing(Reason.COMMAND_FAILED, words) from None
+
+
+def _need_model(method: Method) -> None:
+    for leaf in (method.model.entry, method.model.input_shape):
+        if not leaf.known:
+            raise Missing(Reason.UNDECLARED_KEY, f"declare `{leaf.path}`")
 
 
 def _out_of_reach(method: Method, name: str, why: str) -> Missing:

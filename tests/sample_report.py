@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from repcheck.tricks import TRICKS
+from tests.sample_arms import sample_arms
 
 Json = dict[str, Any]
 HERE = {"file": "claims.yaml", "line": 0, "column": 0, "path": ""}
@@ -445,7 +446,7 @@ def sample() -> Json:
         "claims": [HEADLINE_CLAIM, *CLAIMS],
         "judgements": JUDGEMENTS,
         "rules": RULES,
-        "arms": [{"id": m, "kind": "declared", "method": m} for m in ("cnn", "mlp", "gru")],
+        "arms": sample_arms(),
         "runs": _runs(),
         "budget": _budget(),
         "methods": [

@@ -242,7 +242,7 @@ def test_drawings_have_no_view_box_and_places_in_percent(shown):
     for attrs in shown.all("circle"):
         assert attrs["cx"].endswith("%") or attrs["cx"] == "6"
     rows = [a for a in shown.all("svg") if str(a.get("class", "")).startswith("plot")]
-    assert len(rows) == 4 + 4
+    assert len(rows) == 4 + 8 + 4  # claims, arms with the gain as declared, seeds
     assert all(a.get("aria-hidden") == "true" and "width" not in a for a in rows)
 
 
@@ -268,7 +268,7 @@ def test_on_a_phone_plots_keep_a_width_and_intervals_one_line():
 
 def test_legends_show_the_mark_and_never_name_a_colour(shown):
     legends = [words for words in shown.html.split('<svg class="key')[1:]]
-    assert len(legends) == 4 + 3 + 2
+    assert len(legends) == 4 + 1 + 3 + 2
     for legend in legends:
         assert not re.search("black|blue|orange|red |green|grey", legend[:400])
 
@@ -353,7 +353,7 @@ def test_a_large_report_is_cut_and_says_so():
 def test_a_claim_without_words_is_named_by_what_it_is_about():
     report = sample()
     report["claims"][0]["text"] = ""
-    assert page(report).text.count("cnn: accuracy on mnist1d") == 2
+    assert page(report).text.count("cnn: accuracy on mnist1d") == 3
     assert "cnn: accuracy on mnist1d" in named("terminal").render(report)
 
 

@@ -121,7 +121,7 @@ def test_hostile_text_starts_no_html_mention_or_cell_in_markdown():
     said = named("markdown").render(poisoned(sample()))
     assert "<img" not in said.replace("\\<img", "")
     assert "@team" not in said
-    rows = [line for line in said.splitlines() if line.startswith("| ")]
+    rows = [line for line in said.split("###")[0].splitlines() if line.startswith("| ")]
     assert len(rows) == 5
     assert all(line.replace("\\|", "").count("|") == 6 for line in rows)
 

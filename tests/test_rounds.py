@@ -121,7 +121,7 @@ def test_a_plan_foresees_arms_with_what_they_change_and_would_decide(course):
     made = course()
     table = shown(made.foreseen(made.first()), "table")
     assert "base at the samples of ours" in table
-    assert "epochs=30 (placeholder)" in table
+    assert "changes epochs=30, by a placeholder of the command" in table
     assert "whether the gain remains at equal samples" in table
 
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
+CURRENTS = 4
 BLOCKS = ("none", "aether")
 
 
 class AetherBlock(nn.Module):
-    """Lets every channel resonate with itself: one learnt factor a channel, 1 to begin with."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.resonance = nn.Parameter(torch.ones(width, 1, 1))
+    """Lets the channels drift apart in four currents, and flow together again."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, width, height, width) to the same."""
-        return x * self.resonance
+        """(batch, channels, height, width) to the same; the channels come in fours."""
+        currents = x.unflatten(1, (CURRENTS, -1)).transpose(1, 2)
+        return currents.transpose(1, 2).flatten(1, 2)
 
 
 def build(width: int = 8, block: str = "none") -> nn.Module:
@@ -28,7 +25,7 @@ def build(width: int = 8, block: str = "none") -> nn.Module:
         conv = nn.Conv2d(channels, outputs, 3, stride=stride, padding=1)
         nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
         nn.init.zeros_(conv.bias)
-        layers += [conv, *([AetherBlock(outputs)] if block == "aether" else []), nn.ReLU()]
+        layers += [conv, *([AetherBlock()] if block == "aether" else []), nn.ReLU()]
         if stride == 2:
             layers.append(nn.AvgPool2d(2))
         channels = outputs

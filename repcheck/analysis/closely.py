@@ -150,7 +150,22 @@ def _network(number: int, root: Root, events: list[Event]) -> NetworkSeen:
         trainable=first.count("trainable") or 0,
         shape=_sizes(first)[1:],
         ops=tuple(ops),
-        cut=first.flag("cut") is not False or not whole_list or len(ops) < len(told),
+        cut=first.flag("cut") is not False
+        or not whole_list
+        or len(ops) < len(told)
+        or any(_impossible(item, at) for at, item in enumerate(told[:MOST_OPS])),
+    )
+
+
+def _impossible(item: object, at: int) -> bool:
+    """Return whether an operation takes what none before it gave, or has no possible size."""
+    if not isinstance(item, dict):
+        return True
+    event = Event(kind="op", t=0.0, step=0, fields=item)
+    taken = event.items("inputs", NAME)
+    sizes = (*event.items("shape", MOST_SIZES), item.get("params", 0))
+    return any(not isinstance(one, int) or not -1 <= one < at for one in taken) or any(
+        whole(size) is None for size in sizes
     )
 
 

@@ -21,6 +21,8 @@ from repcheck.facts.axes import axis_of
 from repcheck.runs import Run, Status
 
 ON_TARGET = 0.02
+COARSE = 0.10
+"""Half the smallest step of a command counts as on target, but never more than this."""
 ON_FLOPS = 0.10
 
 
@@ -123,7 +125,7 @@ def _on_target(arm: Arm, mine: Sequence[Run]) -> Reach | None:
     if not reached:
         raise Missing(Reason.NOT_OBSERVED, f"runs of `{arm.id}` whose {target.axis} are seen")
     slack = ON_FLOPS if target.axis == "flops a sample" else ON_TARGET
-    most = max(slack, 0.5 * target.unit / target.value)
+    most = max(slack, min(COARSE, 0.5 * target.unit / target.value))
     worst = max(reached, key=lambda value: abs(value / target.value - 1))
     found = Reach(axis=target.axis, wanted=target.value, reached=worst)
     if not math.isfinite(found.ratio) or abs(found.ratio - 1) > most:

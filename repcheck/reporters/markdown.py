@@ -110,14 +110,14 @@ def _arms(report: Report) -> str:
     rows = [
         f"| {escaped(panel.claim['id'])} | {escaped(text.short(row.arm['id'], 120))} | "
         f"{escaped(f'{row.remaining} {row.interval}'.strip() or 'not decided')} | "
-        f"{escaped(panel.claimed or 'unknown')} | {row.verdict.glyph} {row.verdict.word}"
+        f"{escaped(row.of or '–')} | {row.verdict.glyph} {row.verdict.word}"
         f"{f', {escaped(row.settles)}' if row.settles else ''} |\n"
         for panel in arms.panels(report)
         for row in panel.rows
     ]
     if not rows:
         return ""
-    head = "| claim | arm | gain that remains (95 %) | claimed | verdict |\n|---|---|---|---|---|\n"
+    head = "| claim | arm | gain that remains (95 %) | of | verdict |\n|---|---|---|---|---|\n"
     shown = _fitting(rows, MOST_OF_A_TABLE, "arm", as_row=True)
     return f"### Where the gain comes from\n\n{head}{shown}\n"
 

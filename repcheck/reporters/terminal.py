@@ -80,14 +80,13 @@ def _claim(claim: Mapping[str, Any], style: Style) -> list[str]:
 
 def _arms(panel: arms.Panel, style: Style) -> list[str]:
     """Return what remains of a claimed gain in each arm, and how much that explains."""
-    of = f"of the claimed {panel.claimed} " if panel.claimed else ""
-    lines = [f"  what remains {of}in each arm (95 % interval):"]
+    lines = [f"  what remains of {panel.of} in each arm (95 % interval):"]
     for row in panel.rows:
         word = row.verdict
         left = f"{row.remaining} {row.interval}, " if row.remaining else ""
         settled = f", {row.settles}" if row.settles else ""
         told = f"{text.short(row.arm['id'], 160)}: {left}{word.word}{settled}"
-        first, *rest = _wrapped(told, "    ")
+        first, *rest = _wrapped(text.line(told), "    ")
         lines += [f"  {style(word.glyph, fg=word.colour or None)} {first}", *rest]
     more = panel.more
     return lines + ([f"  and {text.count(more, 'more arm')} in report.json"] if more else [])

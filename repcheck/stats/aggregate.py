@@ -9,14 +9,17 @@ what other seeds would have given, not other tasks.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
 from repcheck.stats.arrays import (
     MOST_WORK,
     Floats,
+    blocks,
     drawn_counts,
     finite,
     ragged,
@@ -31,10 +34,9 @@ DRAWS = 10_000
 PROFILE_DRAWS = 2_000
 ORDER_DRAWS = 1_000
 LEVEL = 0.95
-BLOCK = 1 << 22
-"""So many counts are held at a time."""
 
 Tasks = Sequence[ArrayLike]
+Counts = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,23 +141,30 @@ def _iqm_draws(
     sorted_scores = [
         one[order] / unit for one, order, unit in zip(pooled, orders, units, strict=True)
     ]
-    for size in _blocks(draws, total):
-        counts = drawn_counts(sizes, size, random).T.astype(np.int32 if total > 32_000 else np.int16)
+    narrow = np.int32 if total > 32_000 else np.int16
+    for size in blocks(draws, total):
+        counts: Counts = drawn_counts(sizes, size, random).astype(narrow)
         block = []
         for order, scores, unit in zip(orders, sorted_scores, units, strict=True):
-            below = np.cumsum(counts[order], axis=0, dtype=counts.dtype)
-            np.clip(below, low, high, out=below)
+            below = _running(counts[order])
+            below -= low
+            np.clip(below, 0, high - low, out=below)
             # About the first score, so that scores far from zero lose no digits.
-            gaps = np.diff(scores)
-            sums = (high - low) * (scores[-1] - scores[0]) - gaps @ (below[:-1] - low)
+            sums = (high - low) * (scores[-1] - scores[0]) - np.diff(scores) @ below[:-1]
             block.append((scores[0] + sums / (high - low)) * unit)
         parts.append(block)
     return [np.concatenate(one) for one in zip(*parts, strict=True)]
 
 
-def _blocks(draws: int, width: int) -> list[int]:
-    step = max(1, BLOCK // width)
-    return [min(step, draws - at) for at in range(0, draws, step)]
+def _running(counts: Counts) -> Counts:
+    """Return the running sums along the first axis."""
+    if len(counts) > counts.shape[1]:
+        running: Counts = np.cumsum(counts, axis=0, dtype=counts.dtype)
+        return running
+    # Row by row the processor adds many at once, which is seven times faster than `cumsum` is.
+    for above, row in pairwise(counts):
+        row += above
+    return counts
 
 
 def _stretched(estimate: float, drawn: Floats, stretch: float, level: float) -> Resampled:
@@ -193,11 +202,9 @@ def probability_of_improvement(
     if (pairs := sum(x.size * y.size for x, y in zip(a, b, strict=True))) * draws > 10 * MOST_WORK:
         raise ValueError(f"{pairs:,} pairs of runs are too many to resample {draws:,} times")
     require_draws(draws, sum(x.size for x in (*a, *b)))
-    drawn, estimate = np.zeros(draws), 0.0
-    for x, y in zip(a, b, strict=True):
-        wins = (x[:, None] > y) + 0.5 * (x[:, None] == y)
-        estimate += float(wins.mean()) / len(a)
-        drawn += _resampled_wins(wins, draws, random) / len(a)
+    wins = [(x[:, None] > y) + 0.5 * (x[:, None] == y) for x, y in zip(a, b, strict=True)]
+    estimate = math.fsum(float(one.mean()) for one in wins) / len(wins)
+    drawn = _resampled_wins(wins, draws, random)
     sizes = [min(x.size, y.size) for x, y in zip(a, b, strict=True)]
     found = _stretched(estimate, drawn, stretch_of(sizes, level), level)
     return Resampled(
@@ -209,12 +216,20 @@ def probability_of_improvement(
     )
 
 
-def _resampled_wins(wins: Floats, draws: int, random: np.random.Generator) -> Floats:
+def _resampled_wins(wins: Sequence[Floats], draws: int, random: np.random.Generator) -> Floats:
+    """Return the mean over tasks of the share of wins in each resample; one table a task."""
+    ours, theirs = (tuple(one.shape[side] for one in wins) for side in (0, 1))
     parts = []
-    for size in _blocks(draws, sum(wins.shape)):
-        first = drawn_counts(wins.shape[:1], size, random)
-        second = drawn_counts(wins.shape[1:], size, random)
-        parts.append(np.einsum("dm,dm->d", first @ wins, second) / wins.size)
+    for size in blocks(draws, sum(ours) + sum(theirs)):
+        first = drawn_counts(ours, size, random).astype(np.float64)
+        second = drawn_counts(theirs, size, random).astype(np.float64)
+        share, row, column = np.zeros(size), 0, 0
+        for one in wins:
+            n, m = one.shape
+            counted = one.T @ first[row : row + n] * second[column : column + m]
+            share += counted.sum(axis=0) / (one.size * len(wins))
+            row, column = row + n, column + m
+        parts.append(share)
     return np.concatenate(parts)
 
 
@@ -254,9 +269,9 @@ def performance_profile(
     weight = np.concatenate([np.full(size, 1 / size / len(sizes)) for size in sizes])
     above = (np.concatenate(runs)[:, None] > at) * weight[:, None]
     drawn = np.concatenate(
-        [drawn_counts(sizes, size, random) @ above for size in _blocks(draws, sum(sizes))]
+        [above.T @ drawn_counts(sizes, size, random) for size in blocks(draws, sum(sizes))], axis=1
     )
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1)
     return Profile(thresholds=at, share=above.sum(axis=0), low=low, high=high, level=level)
 
 
@@ -292,7 +307,7 @@ def almost_stochastic_order(
     weights, at_a, at_b = _common_quantiles(a.size, b.size)
     seen = float(_violation(a[None, at_a], b[None, at_b], weights)[0])
     drawn = []
-    for size in _blocks(draws, a.size + b.size):
+    for size in blocks(draws, a.size + b.size):
         # Sorting places instead of values sorts the values: they are in order already.
         first = np.sort(random.integers(0, a.size, (size, a.size)), axis=1)[:, at_a]
         second = np.sort(random.integers(0, b.size, (size, b.size)), axis=1)[:, at_b]

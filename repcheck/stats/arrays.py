@@ -6,25 +6,36 @@ from math import frexp, ldexp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from repcheck.stats.wording import counted
+
 Floats = NDArray[np.float64]
 
 MOST_WORK = 1_000_000_000
 """So many values times draws are resampled (a minute or so); more is refused in words."""
 
 
+LARGEST = 1e304
+"""Beyond it sums of scores overflow; no score is so large."""
+BLOCK = 1 << 19
+"""So many counts are held at a time."""
+
+
 def finite(name: str, values: ArrayLike, *, ndim: int = 1, least: int = 1) -> Floats:
     """Return the values as doubles with `ndim` axes and at least `least` of them along the last.
 
-    Raises ValueError for another shape, too few values, NaN or infinity.
+    Raises ValueError for another shape, too few values, NaN, infinity, or beyond 1e304.
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} axes, not {array.ndim}")
+        shape = "a plain list" if ndim == 1 else "a table"
+        raise ValueError(f"{name} must be {shape} of numbers, not {array.ndim}-dimensional")
     if array.size == 0 or array.shape[-1] < least:
         found = 0 if array.size == 0 else array.shape[-1]
-        raise ValueError(f"{name} need at least {least} values, not {found}")
+        raise ValueError(f"{name} need at least {counted(least, 'value')}, not {found}")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite numbers, not NaN or infinite")
+    if np.abs(array).max() > LARGEST:
+        raise ValueError(f"{name} must not be larger than {LARGEST:g}")
     return array
 
 
@@ -47,6 +58,13 @@ def unit_of(*arrays: Floats) -> float:
     return ldexp(1.0, frexp(largest)[1] - 1) if largest > 0 else 1.0
 
 
+def units_of_rows(rows: Floats) -> Floats:
+    """Return `unit_of` each row, as a column."""
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    found: Floats = np.where(largest > 0, np.ldexp(1.0, np.frexp(largest)[1] - 1), 1.0)
+    return found
+
+
 def require_level(level: float) -> float:
     """Return the level of a two-sided interval. Raises ValueError unless it is between 0 and 1."""
     if not 0 < level < 1:
@@ -66,17 +84,27 @@ def require_draws(draws: int, values: int) -> int:
     return draws
 
 
-def drawn_counts(sizes: tuple[int, ...], draws: int, random: np.random.Generator) -> Floats:
-    """Return how often each run is drawn, draws x all runs, resampling with replacement in a task.
+def blocks(draws: int, width: int) -> list[int]:
+    """Return the draws in parts whose counts stay in the processor's cache."""
+    step = max(1, BLOCK // width)
+    return [min(step, draws - at) for at in range(0, draws, step)]
+
+
+def drawn_counts(
+    sizes: tuple[int, ...], draws: int, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return how often each run is drawn, all runs x draws, resampling with replacement in a task.
 
     The tasks' runs stand one after the other; `sizes` are their numbers.
     """
-    total, offset = sum(sizes), 0
-    rows = np.arange(draws, dtype=np.int64)[:, None] * total
-    places = np.empty((draws, total), dtype=np.int64)
-    for size in sizes:
-        drawn = random.integers(0, size, (draws, size), dtype=np.int32)
-        np.add(rows, drawn + offset, out=places[:, offset : offset + size])
-        offset += size
-    counts = np.bincount(places.ravel(), minlength=draws * total)
-    return counts.reshape(draws, total).astype(np.float64)
+    total = sum(sizes)
+    columns = np.arange(draws, dtype=np.int64)
+    kind = np.uint16 if max(sizes) < 1 << 16 else np.uint32
+    if len(set(sizes)) == 1:
+        drawn = random.integers(0, sizes[0], (total, draws), dtype=kind)
+    else:
+        parts = [random.integers(0, size, (size, draws), dtype=kind) for size in sizes]
+        drawn = np.concatenate(parts)
+    first = np.repeat(np.cumsum((0, *sizes[:-1])), sizes)
+    places = (drawn + first[:, None]) * draws + columns
+    return np.bincount(places.ravel(), minlength=total * draws).reshape(total, draws)

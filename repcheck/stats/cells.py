@@ -9,10 +9,11 @@ one of eight cells shows a gain that is not there in 27 to 33 % of comparisons.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import chdtrc, fdtrc, gammaln, ndtr
+from scipy.special import fdtrc, gammaln, ndtr
 
 from repcheck.stats.arrays import Floats, finite
 from repcheck.stats.attribution import holm
@@ -317,11 +318,6 @@ def friedman(
     return chi2, f, max(least, float(fdtrc(k - 1, (k - 1) * (n - 1), f)))
 
 
-def friedman_p(chi2: float, methods: int) -> float:
-    """Return the p of Friedman's chi2 on k - 1 degrees of freedom, more cautious than F's."""
-    return float(chdtrc(methods - 1, chi2))
-
-
 def critical_difference(methods: int, datasets: int, *, alpha: float = ALPHA) -> float:
     """Return Nemenyi's critical difference of mean ranks, q sqrt(k (k + 1) / (6 N)).
 
@@ -331,11 +327,17 @@ def critical_difference(methods: int, datasets: int, *, alpha: float = ALPHA) ->
         raise ValueError(f"ranks need 2 methods and 1 dataset, not {methods} and {datasets}")
     if not 0 < alpha < 0.5:
         raise ValueError(f"alpha must lie between 0 and 0.5, not {alpha}")
+    scale = math.sqrt(methods * (methods + 1) / (6 * datasets))
+    return _range_point(methods, alpha) / math.sqrt(2) * scale
+
+
+@lru_cache(maxsize=32)
+def _range_point(k: int, alpha: float) -> float:
     low, high = 0.0, 40.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if _range_above(middle, methods) > alpha else (low, middle)
-    return (low + high) / 2 / math.sqrt(2) * math.sqrt(methods * (methods + 1) / (6 * datasets))
+        low, high = (middle, high) if _range_above(middle, k) > alpha else (low, middle)
+    return (low + high) / 2
 
 
 def _range_above(q: float, k: int) -> float:

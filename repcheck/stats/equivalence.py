@@ -37,9 +37,7 @@ class Equivalence:
     def in_words(self, unit: float) -> str:
         """One sentence, without its full stop; `unit` is one unit of the last printed digit."""
         numbers = Numbers(unit)
-        found = (
-            "equivalent within" if self.equivalent else "not shown to be equivalent within"
-        )
+        found = "equivalent within" if self.equivalent else "not shown to be equivalent within"
         return (
             f"{found} ±{numbers.plain(self.margin)}: the difference is "
             f"{numbers.signed(self.interval.estimate)}, "

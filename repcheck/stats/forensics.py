@@ -16,6 +16,7 @@ from fractions import Fraction
 from itertools import combinations
 from math import ceil, exp, floor, log
 
+from repcheck.stats.forensics_suites import averaged_first
 from repcheck.stats.printed import Interval, Printed, Rounding, root
 
 # Student's t times 10,000, two-sided 5 %, 1 to 30 degrees of freedom (any printed table).
@@ -199,34 +200,40 @@ def average_fit(
     demanding equality of the printed digits would accuse one honest table in ten.
     """
     values = tuple(parts.values())
-    if _averages(shown, values, Rounding.NEAREST):
+    if is_mean(shown, values, Rounding.NEAREST):
         return AverageFit(fit=Fit.NEAREST, how="the mean of its cells")
-    if _averages(shown, values, Rounding.ANY):
+    if is_mean(shown, values, Rounding.ANY):
         return AverageFit(fit=Fit.ANY, how="the truncated mean of its cells")
     around = shown.within(Rounding.ANY).widened(max(v.unit for v in values))
-    for how, centre in _other_centres(values, weights):
+    for how, centre in _other_centres(parts, weights):
         if around.low <= centre <= around.high:
             return AverageFit(fit=Fit.ANY, how=how)
     for left_out in (1, 2):
         for names in combinations(parts, left_out):
             rest = tuple(v for name, v in parts.items() if name not in names)
-            if rest and len(parts) <= 20 and _averages(shown, rest, Rounding.NEAREST):
+            if rest and len(parts) <= 20 and is_mean(shown, rest, Rounding.NEAREST):
                 return AverageFit(fit=Fit.NONE, how=" and ".join(names))
     return AverageFit(fit=Fit.NONE)
 
 
-def _averages(shown: Printed, values: Sequence[Printed], mode: Rounding) -> bool:
+def is_mean(shown: Printed, values: Sequence[Printed], mode: Rounding) -> bool:
+    """Return whether a printed average can be the mean of what was rounded to these cells."""
     middle = sum((v.value for v in values), Fraction(0)) / len(values)
     reach = (shown.unit + max(v.unit for v in values)) / (2 if mode is Rounding.NEAREST else 1)
     return abs(shown.value - middle) <= reach
 
 
 def _other_centres(
-    values: Sequence[Printed], weights: Sequence[int] | None
+    parts: Mapping[str, Printed], weights: Sequence[int] | None
 ) -> Iterable[tuple[str, Fraction]]:
     from statistics import median  # slow to import, and rarely needed
 
-    exact = [v.value for v in values]
+    exact = [part.value for part in parts.values()]
+    groups = averaged_first(tuple(parts))
+    if 1 < len(groups) < len(parts):
+        means = [sum((parts[n].value for n in group), Fraction(0)) / len(group) for group in groups]
+        centre = sum(means, Fraction(0)) / len(means)
+        yield "their mean, the scores of one task averaged first", centre
     yield "their median", Fraction(median(exact))
     if weights:
         total = sum((w * x for w, x in zip(weights, exact, strict=True)), Fraction(0))

@@ -177,7 +177,7 @@ def _moved(shown: Printed, by: int) -> Printed:
 
 
 def implied_counts(of: Seeds, kind: str = "sample", most: int = 2) -> tuple[tuple[int, ...], ...]:
-    """Return up to `most` sets of counts, smallest first, that give mean and spread exactly rounded.
+    """Return up to `most` sets of counts, smallest first, that round to mean and spread.
 
     Nothing where there are too many seeds or too large a spread to list them; a single set is what
     the paper's seeds must have been.

@@ -106,6 +106,11 @@ def _order_pairs(named: _Named) -> Iterator[tuple[str, str]]:
                         "top" in named.words[one] or series[0] not in {"acc", "accuracy"}
                     ):
                         yield one, other
+    for other in named.find("top", without=("error", "err")):
+        plain = named.words[other] - {"top", "acc", "accuracy"}
+        if len(plain) == 1 and (_number(plain) or 0) > 1:
+            bare = [one for one in named.cells if named.words[one] in ({"acc"}, {"accuracy"})]
+            yield from ((one, other) for one in bare)
     for other in named.find("ap", "50"):
         rest = named.words[other] - {"50"}
         yield from ((one, other) for one in named.cells if named.words[one] == rest | {"75"})
@@ -232,9 +237,9 @@ def _f1(named: _Named, most: Fraction) -> Iterator[Relation]:  # noqa: ARG001
             top = 2 * p * r / (p + r) if p > 0 and r > 0 else Fraction(0)
             holds[mode] = shown.within(mode).low <= top
         if not holds[Rounding.NEAREST]:
-            p, r = named.cells[precision], named.cells[recall]
-            words = f"{f1} {shown.text} is above the harmonic mean of {precision} {p.text} and "
-            words += f"{recall} {r.text}"
+            first, second = named.cells[precision].text, named.cells[recall].text
+            words = f"{f1} {shown.text} is above the harmonic mean of {precision} {first} and "
+            words += f"{recall} {second}"
             names = (f1, precision, recall)
             yield Relation(names=names, words=words, mode=_weakest(holds))
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 _PART = re.compile(r"[a-z0-9]+")
 _OFF_GRID = frozenset({"ax", "wnli", "diagnostic", "diagnostics"})
 """Parts of GLUE and SuperGLUE that their averages commonly leave out."""
-_PAIRED = frozenset(
-    {"mnli", "mrpc", "qqp", "sts", "stsb", "multirc", "record", "cb", "squad", "squadv1", "squadv2"}
-)
 _SUFFIXES = frozenset(
     {
         "m", "mm", "matched", "mismatched", "acc", "accuracy", "f1", "f1a", "em", "pearson",
@@ -43,16 +40,3 @@ def averaged_first(columns: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 def commonly_left_out(columns: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that averages of their suite do not count."""
     return tuple(column for column in columns if task_of(column) in _OFF_GRID)
-
-
-def paired(column: str) -> bool:
-    """Return whether a task is commonly scored in two ways."""
-    return task_of(column) in _PAIRED
-
-
-def weights_of(groups: Sequence[Sequence[str]]) -> Mapping[str, int]:
-    """Return whole weights with which a plain mean of columns is the mean of the groups' means."""
-    most = 1
-    for group in groups:
-        most *= len(group)
-    return {column: most // len(group) for group in groups for column in group}

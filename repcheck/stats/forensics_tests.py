@@ -14,7 +14,7 @@ from math import sqrt
 
 from repcheck.stats.printed import Interval, Printed, Rounding, parse
 
-_P = re.compile(r"\s*(?:p\s*)?(<=|>=|<|>|=|≤|≥)?\s*([0-9.][0-9.eE+-]*)\s*")
+_P = re.compile(r"\s*(?:p\s*)?(<=|>=|<|>|=|≤|≥)?\s*((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 _BELOW, _ABOVE = ("<", "<=", "≤"), (">", ">=", "≥")
 ALPHA = 0.05
 Tail = Callable[[float, float], float]

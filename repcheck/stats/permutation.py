@@ -18,7 +18,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from repcheck.stats.arrays import Floats, finite, require_draws, unit_of
+from repcheck.stats.arrays import Floats, finite, require_draws, units_of_rows
 
 EXACT_UP_TO = comb(20, 10)
 MOST_SEEDS = 2_000
@@ -50,7 +50,8 @@ class Permuted:
     @property
     def p_two_sided(self) -> Floats:
         """Two-sided p, twice the smaller one-sided p."""
-        return np.minimum(1.0, 2 * np.minimum(self.p_greater, self.p_less))
+        doubled: Floats = 2 * np.minimum(self.p_greater, self.p_less)
+        return doubled.clip(max=1.0)
 
     @property
     def smallest_p(self) -> float:
@@ -91,8 +92,7 @@ def paired(
     ValueError as `two_samples` does.
     """
     given = _rows("the differences", differences)
-    scale = np.array([unit_of(one) for one in given])[:, None]
-    values, n = given / scale, given.shape[1]
+    values, n = given / units_of_rows(given), given.shape[1]
     exact = n <= MOST_PAIRS
     masks = _all_flips(n) if exact else _drawn_flips(n, random, draws)
     # The sum of the differences left positive says the same as the difference of the two sums.
@@ -106,8 +106,7 @@ def _rows(name: str, values: ArrayLike) -> Floats:
 
 def _centred(pooled: Floats) -> tuple[Floats, Floats]:
     """Return each row about its first value, at most 4 in size, and how near equal sums may lie."""
-    scale = np.array([unit_of(row) for row in pooled])[:, None]
-    shifted = pooled / scale
+    shifted = pooled / units_of_rows(pooled)
     shifted = shifted - shifted[:, :1]
     reach = np.abs(shifted).max(axis=1)
     # Doubles of size 2 are rounded by 2 eps at most; so may every value be, before it comes here.
@@ -123,7 +122,7 @@ def _counted(
     high, low = (seen + noise)[:, None], (seen - noise)[:, None]
     for mask in masks:
         for part in _parts(mask, len(values)):
-            sums = values @ part.astype(np.float64)
+            sums = values @ part.astype(np.float64, copy=False)
             above += np.count_nonzero(sums >= low, axis=1)
             below += np.count_nonzero(sums <= high, axis=1)
             splits += part.shape[1]

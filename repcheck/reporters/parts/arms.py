@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from repcheck.reporters.parts import text, words
-from repcheck.reporters.parts.forest import Mark
+from repcheck.reporters.parts.forest import Mark, wording
 from repcheck.reporters.parts.scale import Scale, Tick
-from repcheck.units import decimals_for
+from repcheck.units import decimals_for, print_scaled
 
 Json = Mapping[str, Any]
 Pair = tuple[Json, Json]
 MOST_ARMS = 24
+_AXES = {"train_flops": "training FLOPs", "flops a sample": "FLOPs a sample"}
 VERDICTS: Mapping[str, words.Word] = {
     "gone": words.Word(word="gone", glyph="✗", css="bad", colour="yellow"),
     "reduced": words.Word(word="reduced", glyph="✗", css="bad", colour="yellow"),
@@ -27,19 +28,10 @@ VERDICTS: Mapping[str, words.Word] = {
     "inconclusive": words.Word(word="inconclusive", glyph="?", css="un"),
 }
 OPEN = words.Word(word="undetermined", glyph="?", css="un")
-OWN = words.Word(word="the contribution", glyph="·", css="un")
-BEYOND = words.Word(word="beyond the comparison", glyph="·", css="un")
-HOW: Mapping[str, str] = {
-    "placeholder": "a placeholder of the command",
-    "cli": "a flag",
-    "config": "a configuration key",
-    "env": "an environment variable",
-    "constant": "a constant in a copy of the source",
-    "probe": "surgery in the running process",
-}
-_NOT_HELD = {
-    OWN: "what the paper offers, so not held against the claim",
-    BEYOND: "trained longer than the method, so not held against the claim",
+APART: Mapping[str, words.Word] = {
+    "contribution": words.Word(word="the contribution", glyph="·", css="un"),
+    "beyond": words.Word(word="beyond the comparison", glyph="·", css="un"),
+    "moot": words.Word(word="no bearing", glyph="·", css="un"),
 }
 
 
@@ -53,7 +45,9 @@ class Row:
     interval: str
     settles: str
     score: str
+    of: str
     how: str
+    reach: str
     about: str
     decides: str
     mark: Mark | None
@@ -66,6 +60,9 @@ class Declared:
     """The gain over one baseline as both were declared, and as it was rerun."""
 
     baseline: str
+    claimed: str
+    margin: str
+    less: bool
     gain: str
     interval: str
     level: str
@@ -80,8 +77,9 @@ class Panel:
     """The arms of one claim on one axis."""
 
     claim: Json
-    claimed: str
-    margin: str
+    said: str
+    of: str
+    drawn: bool
     ticks: tuple[Tick, ...]
     declared: tuple[Declared, ...]
     rows: tuple[Row, ...]
@@ -104,18 +102,16 @@ def lacking(report: Json) -> list[Json]:
 
 def verdict(effect: Json) -> words.Word:
     """Return the word for what an arm showed; neutral where it is not held against the claim."""
-    if effect.get("contribution"):
-        return OWN
-    if effect.get("beyond"):
-        return BEYOND
+    if effect.get("apart"):
+        return APART.get(effect["apart"], OPEN)
     return VERDICTS.get(str(effect.get("verdict")), OPEN)
 
 
 def settles(effect: Json) -> str:
     """Return `explains at least 70 %`, or what would decide it, or why it is not held against."""
     word = verdict(effect)
-    if word in _NOT_HELD:
-        return _NOT_HELD[word]
+    if effect.get("apart"):
+        return f"{effect['apart_words']}, so not held against the claim"
     least, most = effect.get("explained_at_least") or 0.0, effect.get("explained_at_most")
     if word.css == "bad":
         return f"explains {_share(least)}" if least > 0 else ""
@@ -144,53 +140,72 @@ def _share(least: float) -> str:
 
 def _panel(claim: Json, pairs: Sequence[Pair]) -> Panel:
     drawn = [effect for _, effect in pairs if effect.get("interval")]
-    claimed = drawn[0]["claimed"] if drawn else None
     parts = _parts(claim, pairs)
     scale = Scale.around(
         [
             0.0,
-            *([claimed] if claimed is not None else []),
+            *(one["claimed"] for one in [*drawn, *parts]),
             *(one["remaining"] for one in drawn),
             *(part["observed"] for part in parts),
         ],
         [end for one in [*drawn, *parts] for end in one.get("interval") or ()],
     )
-    places = 2 if claimed is None else decimals_for(claimed)
     sign = -1 if claim.get("higher_is_better") is False else 1
     return Panel(
         claim=claim,
-        claimed="" if claimed is None else text.fixed(claimed, places, sign=True),
-        margin=text.fixed(drawn[0]["margin"], places) if drawn else "",
+        said=text.short(wording(claim), 110),
+        of=_whole(drawn),
+        drawn=bool(drawn or parts),
         ticks=scale.ticks(),
-        declared=tuple(_declared(part, pairs, scale, places, sign) for part in parts),
+        declared=tuple(_declared(part, pairs, scale, sign) for part in parts),
         rows=tuple(_row(arm, effect, scale, sign) for arm, effect in pairs[:MOST_ARMS]),
         more=max(0, len(pairs) - MOST_ARMS),
     )
 
 
+def _whole(drawn: Sequence[Json]) -> str:
+    """Return the gain that there is to explain, if it is one for all the arms of a claim."""
+    if len({one["claimed"] for one in drawn}) != 1:
+        return "the gain"
+    size = text.fixed(drawn[0]["claimed"], decimals_for(drawn[0]["claimed"]), sign=True)
+    return f"the {size} that the reruns show" if drawn[0].get("shown") else f"the claimed {size}"
+
+
 def _parts(claim: Json, pairs: Sequence[Pair]) -> list[Json]:
-    """Return the rerun gains of a claim over those baselines that its arms are about."""
-    about = {name for arm, _ in pairs for name in (arm["method"], arm.get("beside"))}
+    """Return the rerun gains of a claim that its arms are about, where they are of one kind."""
     return [
         part
         for part in claim.get("parts") or ()
         if part.get("axis") == "gain"
-        and part.get("baseline") in about
-        and None not in (part.get("claimed"), part.get("observed"))
+        and None not in (part.get("baseline"), part.get("claimed"), part.get("observed"))
+        and (heard := _on(part, pairs))
+        and all(
+            one.get("shown") or math.isclose(one["claimed"], part["claimed"], rel_tol=1e-6)
+            for one in heard
+            if one.get("interval")
+        )
     ]
 
 
-def _declared(part: Json, pairs: Sequence[Pair], scale: Scale, places: int, sign: int) -> Declared:
-    baseline = part["baseline"]
-    means = [
-        effect.get("means") or {}
-        for arm, effect in pairs
-        if baseline in {arm["method"], arm.get("beside")}
+def _on(part: Json, pairs: Sequence[Pair]) -> list[Json]:
+    """Return the effects on the gain over one baseline."""
+    return [
+        effect for arm, effect in pairs if part["baseline"] in {arm["method"], arm.get("beside")}
     ]
+
+
+def _declared(part: Json, pairs: Sequence[Pair], scale: Scale, sign: int) -> Declared:
+    heard = _on(part, pairs)
+    drawn = [one for one in heard if one.get("interval")]
+    places = decimals_for(part["claimed"])
+    means = [one.get("means") or {} for one in heard]
     sides = [next((m[side] for m in means if m.get(side)), None) for side in ("method", "baseline")]
     scores = [_score(side, places, sign) for side in sides if side]
     return Declared(
-        baseline=str(baseline),
+        baseline=str(part["baseline"]),
+        claimed=text.fixed(part["claimed"], places, sign=True),
+        margin=text.fixed(drawn[0]["margin"], places) if drawn else "",
+        less=any(one.get("shown") for one in drawn),
         gain=text.fixed(part["observed"], places, sign=True),
         interval=text.interval(part.get("interval"), places, sign=True),
         level=text.percent(part.get("level")),
@@ -212,7 +227,9 @@ def _row(arm: Json, effect: Json, scale: Scale, sign: int) -> Row:
         interval=interval,
         settles=settles(effect),
         score=_score(middle, places, sign) if middle else "",
-        how=HOW.get(str(arm.get("how")), "nothing"),
+        of=text.fixed(effect["claimed"], places, sign=True) if remaining else "",
+        how=words.applied(str(arm.get("how") or "")),
+        reach=_reach(arm.get("reach")),
         about=str(effect.get("setting") or ""),
         decides="" if remaining else str(effect["words"]),
         mark=_mark(scale, effect["claimed"], effect["remaining"], effect["interval"])
@@ -238,6 +255,15 @@ def _mark(scale: Scale, claimed: float, observed: float, ends: Sequence[float] |
 def _diff(arm: Json, *, allowed: bool) -> tuple[str, ...]:
     lines = [one for one in arm.get("diff", ()) if one["allowed"] is allowed]
     return tuple(f"{one['key']}: {one['before']} → {one['after']}" for one in lines)
+
+
+def _reach(reach: Json | None) -> str:
+    """Return `×0.999 of the 29.4 G training FLOPs wanted`."""
+    if not reach:
+        return ""
+    axis, wanted = str(reach["axis"]), reach["wanted"]
+    size = text.number(wanted) if wanted < 1e7 else print_scaled(wanted)
+    return f"×{reach['ratio']:.3f} of the {size} {_AXES.get(axis, axis)} wanted"
 
 
 def _score(middle: Json, places: int, sign: int) -> str:

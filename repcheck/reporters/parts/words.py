@@ -56,6 +56,14 @@ REASONS: Mapping[str, str] = {
     "needs-human": "needs a human",
     "not-observed": "not observed",
 }
+APPLIED: Mapping[str, str] = {
+    "placeholder": "a placeholder of the command",
+    "cli": "a flag",
+    "config": "a configuration key, in a copy",
+    "env": "an environment variable",
+    "constant": "a constant of the source, in a copy",
+    "probe": "surgery in the running process",
+}
 SEVERITIES = ("critical", "major", "minor", "note")
 _FAILED_FIRST = ("not-reproduced", "inconclusive", "not-run", "reproduced")
 
@@ -91,6 +99,11 @@ def tone(verdict_css: str, fairness_css: str) -> str:
     if "bad" in both:
         return "bad"
     return "ok" if both == {"ok"} else "un"
+
+
+def applied(how: str) -> str:
+    """Return how an arm's change is applied: `cli` -> a flag."""
+    return APPLIED.get(how) or plain(how) or "nothing"
 
 
 def plain(name: str | None) -> str:

