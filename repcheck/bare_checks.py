@@ -131,7 +131,8 @@ def _outside(entry: Entry, column: Sequence[Entry], top: int, *, share: bool) ->
     elif share and top == 100 and 0 < value.value < 1:
         others = [e.value for e in column if e is not entry and e.value is not None]
         plain = [o.value for o in others if o.value > 1]
-        finer = plain and value.unit < min(o.unit for o in others if o.value > 1)
+        # 93.1 printed as a fraction keeps its digits: 0.931.
+        finer = plain and 100 * value.unit <= min(o.unit for o in others if o.value > 1)
         if finer and min(plain) / 2 <= 100 * value.value <= 2 * max(plain):
             words = f"{value.text} among percents: a fraction?"
             yield said("bounds", entry, words, "minor", "any")
@@ -355,7 +356,7 @@ def _p_value(entry: Entry, others: Sequence[Entry]) -> Iterator[Said]:
     words = f"p {entry.p}: no unpaired t test of this column gives it ({low:.2g} to {high:.2g})"
     words += "; the conclusion at 5 % turns" if error else ""
     words += "; a paired or another test?"
-    yield said("p-values", entry, words, "minor" if error else "note", "any")
+    yield said("p-values", entry, words, "note", "any")
 
 
 def _arm(entry: Entry) -> Arm | None:

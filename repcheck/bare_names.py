@@ -26,6 +26,9 @@ _LOWER = frozenset(
         "seconds", "year",
     }
 )  # fmt: skip
+_CHANGES = frozenset(
+    {"delta", "gain", "gains", "drop", "diff", "difference", "improvement", "change", "relative"}
+)
 _AVERAGES = frozenset({"avg", "average", "mean", "overall"})
 _RANKS = frozenset({"rank", "ranking"})
 
@@ -46,7 +49,10 @@ def words_of(header: str) -> frozenset[str]:
 
 def what_is(entry: Entry) -> What:
     """Return what an entry is by its header; a unit that no share has decides first."""
-    words = words_of(entry.metric or entry.header)
+    header = entry.metric or entry.header
+    words = words_of(header)
+    if words & _CHANGES or "δ" in header.lower():
+        return What.OTHER
     if entry.cell.unit not in {"", "%"} or words & _LOWER:
         return What.OTHER
     if words & _COUNTS and not words & _NO_COUNTS:
@@ -63,6 +69,8 @@ def higher_is_better(header: str) -> bool | None:
     if "↓" in header or "downarrow" in header:
         return False
     words = words_of(header)
+    if words & _CHANGES or "δ" in header.lower():
+        return None
     if words & _LOWER:
         return False
     return True if words & _HIGHER else None

@@ -196,6 +196,8 @@ def _rank(
 
 def bold(bare: Bare) -> Iterator[Said]:
     """Bold cells although another cell of the column is better, beyond rounding and spread."""
+    # Bold in one row alone marks the row, whoever is best.
+    own_row = len({e.place.line for e in bare.table.entries if e.cell.bold and e.value}) == 1
     for (_, header), column in bare.columns().items():
         marked = [entry for entry in column if entry.cell.bold and entry.value is not None]
         if not marked or len(marked) == len(column):
@@ -213,7 +215,7 @@ def bold(bare: Bare) -> Iterator[Said]:
             continue
         best = column[above[0]]
         words = f"bold, and {best.method} has {values[above[0]].text}"
-        yield said("bold", marked[0], words, "minor", "any")
+        yield said("bold", marked[0], words, "note" if own_row else "minor", "any")
 
 
 # --- gains ------------------------------------------------------------------------------------

@@ -149,9 +149,8 @@ AMISS = [
     ("counts", ROW + "a,d,acc,80.00,2.40,3,50,,,\n", "cannot be"),
     ("seeds", "method,mean,n,per_seed\na,93.4,3,93.4 92.0 91.0\n", "cannot be"),
     ("relations", "m,top-1 acc,top-5 acc\na,93.4,92.0\n", "which it cannot be"),
-    ("p-values", ROW + "a,d,b,76.3,0.9,3,,,,0.01\nb,d,b,75.8,0.5,5,,,,\n", "conclusion"),
     ("averages", "m,a,b,avg\nx,1.0,3.0,2.0\ny,5.0,7.0,6.0\nv,6.0,4.0,5.0\nz,1.0,4.0,9.0\n", "not"),
-    ("bold", "m,acc\na,**93.1**\nb,94.5\n", "and b has 94.5"),
+    ("bold", "m,acc,f1\na,**93.1**,3\nb,94.5,**4**\n", "and b has 94.5"),
 ]  # fmt: skip
 
 
@@ -173,6 +172,9 @@ def test_what_is_amiss_is_found_by_its_check_alone(
         (ROW + "a,d,acc,80.00,40.20,3,100,,,\n", "deviation of 100 single answers"),
         ("m,a,b,c,avg\nx,1.0,2.0,3.0,1.5\ny,5.0,6.0,7.0,5.5\n", "without c"),
         ("m,mnli-m,mnli-mm,rte,avg\nx,84.0,86.0,61.0,73.0\n", "one task"),
+        (ROW + "a,d,b,76.3,0.9,3,,,,0.01\nb,d,b,75.8,0.5,5,,,,\n", "conclusion at 5 % turns"),
+        ("m,acc\na,**93.1**\nb,94.5\n", "and b has 94.5"),
+        ("m,top-1,top-5\na,23.9,7.1\n", "which it cannot be"),
         ("m,acc\na,93.4 (+9.9)\nb,92.0\n", "over no row"),
         ("m,acc,rank\na,93.1,1\nb,94.5,1\n", "the columns give 2 to 2"),
     ],
@@ -206,6 +208,11 @@ def test_what_the_digits_cannot_show_is_not_testable(tmp_path: Path) -> None:
     said = [one for one in answers_of(read_table(file), 10_000) if one.check == "counts"]
     assert [one.not_testable for one in said] == [True]
     assert "every such number is possible" in said[0].message
+
+
+@pytest.mark.parametrize("header", ["Δ accuracy", "accuracy drop", "top-1 error"])
+def test_what_is_no_score_has_no_range(tmp_path: Path, header: str) -> None:
+    assert findings(tmp_path, f"m,{header}\na,-1.3\nb,120.5\n", 1000) == []
 
 
 def test_a_gain_is_named_by_its_formula(tmp_path: Path) -> None:

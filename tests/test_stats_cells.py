@@ -379,3 +379,9 @@ def test_friedmans_chi2_is_unchanged_by_the_order_of_datasets_and_by_units(rows)
     turned = ranks({k: [2e300 * v for v in row[::-1]] for k, row in table.items()})
     assert turned.chi2 == pytest.approx(found.chi2)
     assert turned.mean_ranks == pytest.approx(found.mean_ranks)
+
+
+def test_drawn_splits_never_give_a_p_of_zero():
+    found = two_samples(range(50, 80), range(30), random=np.random.default_rng(0), draws=999)
+    assert found.p_greater[0] == found.smallest_p == 0.001
+    assert found.p_less[0] == 1.0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import fdtr, stdtr
 
 from repcheck.stats.chosen import (
     INNOCENT,
@@ -330,3 +331,15 @@ def test_numbers_of_any_size_neither_overflow_nor_warn():
     assert 0 < top_of(Summary(mean=1e300, sd=1e299, n=3), [1e-300, 2e-300], random=random).p <= 1
     assert against_fresh([1e300], huge).p == 1.0
     assert against_fresh([-1e304] * 3, [1e304] * 3).difference == -2e304
+
+
+def test_the_p_of_mean_and_spread_together_is_that_of_simulated_seeds():
+    random, repeats, k, m = np.random.default_rng(3), 40_000, 4, 5
+    reruns, reported = [0.3, -0.9, 1.1, 0.2, -0.6], Summary(mean=1.2, sd=0.5, n=k)
+    found = top_of(reported, reruns, random=random)
+    x, y = random.normal(size=(repeats, k)), random.normal(size=(repeats, m))
+    spread = y.std(axis=1, ddof=1)
+    t = (x.mean(axis=1) - y.mean(axis=1)) / (spread * math.sqrt(1 / k + 1 / m))
+    drawn = stdtr(m - 1, -t) * fdtr(k - 1, m - 1, (x.std(axis=1, ddof=1) / spread) ** 2)
+    assert found.p == pytest.approx(np.mean(drawn <= found.p_mean * found.p_spread), abs=0.008)
+    assert 0.01 < found.p < 0.5

@@ -405,3 +405,17 @@ def test_numbers_of_any_size_neither_overflow_nor_warn():
     far = [Summary(mean=m, sd=1.0, n=3) for m in (-1.7e308, 0.0, 0.0, 1.7e308)]
     with pytest.raises(ValueError, match="must be a finite number"):
         split(**dict(zip(CELLS, far, strict=True)))
+
+
+def test_bands_of_both_sides_hold_together_at_the_level():
+    ours, theirs = np.linspace(0.5, 0.9, 37), np.linspace(0.1, 0.5, 37)
+
+    def apart(level):
+        lower, upper = (mean_band(one, [1], (0, 1), level=level) for one in (ours, theirs))
+        return lower.low[0] > upper.high[0]
+
+    # Each at 95 % they are apart, but then both hold only in 90 %.
+    assert apart(0.95)
+    assert not apart(0.975)
+    assert equal_trials(ours, theirs, random=rng(), support=(0, 1), level=0.95).clear_from is None
+    assert equal_trials(ours, theirs, random=rng(), support=(0, 1), level=0.90).clear_from == 1

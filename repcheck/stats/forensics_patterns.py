@@ -87,6 +87,10 @@ def constant_gain(pairs: Mapping[K, tuple[Spread, Spread]], least: int = 3) -> P
     """
     if len(pairs) < least:
         return None
+    rough = [float(a.mean.value) - float(b.mean.value) for a, b in pairs.values()]
+    widest = max(max(float(a.mean.unit), float(b.mean.unit)) for a, b in pairs.values())
+    if max(rough) - min(rough) > 1.01 * widest:  # well beyond what exact arithmetic would allow
+        return None
     gains = {key: a.mean.value - b.mean.value for key, (a, b) in pairs.items()}
     unit = max(max(a.mean.unit, b.mean.unit) for a, b in pairs.values())
     if max(gains.values()) - min(gains.values()) > unit or not any(gains.values()):

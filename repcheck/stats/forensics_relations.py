@@ -138,7 +138,11 @@ def _ordered(named: _Named, most: Fraction) -> Iterator[Relation]:  # noqa: ARG0
         holds = {mode: a.within(mode).low <= b.within(mode).high for mode in _MODES}
         if not holds[Rounding.NEAREST]:
             words = f"{one} {a.text} is above {other} {b.text}, which it cannot be"
-            yield Relation(names=(one, other), words=words, mode=_weakest(holds))
+            named_so = named.words[one] | named.words[other]
+            # A column of that name alone may show errors, which fall with k.
+            certain = not {"top", "hit", "hits"} & named_so or bool(named_so & {"acc", "accuracy"})
+            names = (one, other)
+            yield Relation(names=names, words=words, mode=_weakest(holds), certain=certain)
 
 
 # --- identities -------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ conclusion.
 
 ## When it is legitimate
 Paired, rank and permutation tests look at the single seeds and can give smaller values: they are
-not judged from a summary. A larger p than the recomputed one may be corrected for several tests.
+not judged from a summary, nor is a test that nobody names. A larger p than the recomputed one may
+be corrected for several tests.
 
 ## How it is decided
 Welch's and Student's t test, one- and two-sided, with sample and population deviations, over every
@@ -92,6 +93,8 @@ def _judge(claim: Claim, baseline: str, ours: Arm, theirs: Arm) -> Outcome:
     words = f"p {leaf} against {baseline}; t tests of the two rows give {low:.2g} to {high:.2g}"
     if found.fits:
         return Cleared(message=words, seen=seen, limit=f"a p below {low:.2g}")
+    if claim.significance.test.undeclared:
+        raise Missing(Reason.UNDECLARED_KEY, f"declare `{claim.significance.test.path}`")
     turned = "; the conclusion at 5 % turns" if found.decision_error else ""
     return Flagged(
         message=words + turned,
