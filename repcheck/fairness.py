@@ -44,7 +44,6 @@ TO_COME: dict[str, str] = {
     "RC705": "unfixed-split",
     "RC708": "distribution-shift",
     "RC709": "ood-behaviour",
-    "RC814": "significant-digits",
     "RC825": "simple-model-first",
 } | {trick.code: trick.slug for trick in TRICKS}
 

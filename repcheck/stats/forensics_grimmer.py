@@ -13,11 +13,12 @@ from fractions import Fraction
 from itertools import islice
 from math import ceil, floor, isqrt
 
-from repcheck.stats.forensics import SPREADS, T975, Z975, Fit
+from repcheck.stats.forensics import SPREADS, T975, Z975, Fit, reachable
 from repcheck.stats.printed import Interval, Printed, Rounding, root
 
 _SMALL = 5
 """From so many seeds on, parity and Q >= |r| suffice: every other pair (r, Q) is reached."""
+_MANY = 16
 _MOST_SQUARES, _MOST_SEEDS = 2_000, 5
 _QUANTILE_SLACK = Fraction(1, 10**4)
 _MODES = (Rounding.NEAREST, Rounding.TRUNCATED, Rounding.ANY)
@@ -139,6 +140,8 @@ def grimmer(
     """
     if of.n < 2:
         return CountFit(fit=Fit.NOT_TESTABLE)
+    if _certain(of):
+        return CountFit(fit=Fit.NEAREST, kinds=tuple(kinds))
     for mode in _MODES:
         mean, spread = of.mean.within(mode), of.spread.within(mode)
         if found := tuple(kind for kind in kinds if _fits(mean, spread, kind, of)):
@@ -149,6 +152,17 @@ def grimmer(
     spread = of.spread.within(Rounding.ANY).widened(slack)
     found = tuple(kind for kind in kinds if _fits(mean, spread, kind, of))
     return CountFit(fit=Fit.ROUNDED_SEEDS if found else Fit.NONE, kinds=found)
+
+
+def _certain(of: Seeds) -> bool:
+    """Return whether the windows hold so many sums of squares that some counts surely fit.
+
+    A quick look in floating point: from five seeds on, two sums in a row are enough.
+    """
+    if of.n < _SMALL or not reachable(of.mean.within(), of.items * of.n):
+        return False
+    spread, unit = float(of.spread.value) * of.items, float(of.spread.unit) * of.items
+    return 2 * spread * unit * (of.n - 1) > _MANY and spread * spread * (of.n - 1) > 4 * of.n
 
 
 def reach(of: Seeds, kinds: Sequence[str] = SPREADS, steps: int = 4) -> Fraction:
