@@ -161,7 +161,7 @@ class Folder:
     def _other_version(self) -> str:
         return (
             f"{self.root / 'check.json'}: was changed or is another version's; make it again with"
-            " `repcheck check`: runs that are stored are not made again"
+            f" `repcheck check --out {self.root}`: runs that are stored are not made again"
         )
 
     def kept_arms(self, plan: Plan) -> tuple[Arm, ...]:
