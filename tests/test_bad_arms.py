@@ -156,7 +156,7 @@ def test_arms_are_kept_reported_and_done_and_surgery_needs_the_probe(tmp_path):
     (tmp_path / "o" / "check.json").write_text(json.dumps(about))
     old = repcheck("report", "o", cwd=tmp_path)
     assert old.returncode == 2
-    assert "is another version's; make it again with `repcheck check`" in old.stderr
+    assert "is another version's; make it again with `repcheck check --out" in old.stderr
 
 
 def test_the_trainings_of_a_budget_are_those_of_all_rounds(tmp_path):

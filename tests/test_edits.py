@@ -586,7 +586,7 @@ def test_an_override_is_taken_apart_by_the_way_it_is_applied() -> None:
             "config": {"conf.yaml:optim.lr": 0.1, "c.json:a:b": None},
             "constant": {"train.py:41:2": 32, "train.py:--width": "8"},
             "env": {"OMP_NUM_THREADS": 1, "FLAG": False, "EMPTY": ""},
-            "probe": {"activation": {"from": "ReLU", "to": "SiLU"}, "ema": "raw", "gates": None},
+            "probe": {"activation": {"from": "ReLU", "to": "SiLU"}, "lr": 0.1, "raw-weights": None},
         }
     )  # fmt: skip
     assert found.set == {
@@ -602,8 +602,8 @@ def test_an_override_is_taken_apart_by_the_way_it_is_applied() -> None:
     assert found.env == {"OMP_NUM_THREADS": "1", "FLAG": "false", "EMPTY": ""}
     assert found.surgery == (
         {"kind": "activation", "from": "ReLU", "to": "SiLU"},
-        {"kind": "ema", "value": "raw"},
-        {"kind": "gates", "value": None},
+        {"kind": "lr", "value": 0.1},
+        {"kind": "raw-weights", "value": None},
     )
     assert parse_override({"cli": ("--lr", 0.1)}).flags == ("--lr", "0.1")
 
@@ -633,7 +633,7 @@ def test_an_override_is_taken_apart_by_the_way_it_is_applied() -> None:
         ({"env": {"A": None}}, "`override.env.A` has to be text"),
         ({"env": {"A": "\0"}}, "`override.env.A` has to be text"),
         ({"probe": "activation"}, "`override.probe` has to be a mapping"),
-        ({"probe": {"ema": {"kind": "x"}}}, "`override.probe.ema.kind` is given twice"),
+        ({"probe": {"lr": {"kind": "x"}}}, "`override.probe.lr.kind` is given twice"),
     ],
 )
 def test_an_override_of_no_known_form_is_refused_in_words(
