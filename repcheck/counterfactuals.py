@@ -25,6 +25,8 @@ from repcheck.facts.work import Seen, Work, more_samples
 ALIGNED = 1.05
 ALIGNED_FLOPS = 1.10
 SAME_TARGET = 0.02
+MOST_TIMES = 10
+"""A baseline is not trained more times as long for equal FLOPs: its size is the question then."""
 COARSE = 0.10
 """An aligned arm that cannot come closer to its target than this is none."""
 TWICE = ("sam", "lbfgs", "sharpness")
@@ -267,6 +269,13 @@ class _Maker:
         before = float(stated.value)
         exact = before * wanted_value / own
         value = max(1, round(exact)) if before.is_integer() else exact
+        if axis == "train_flops" and exact > MOST_TIMES * before:
+            missing = Missing(
+                Reason.NOT_TESTABLE,
+                f"`{method.id}` as dear as `{other.id}` by its size: training it"
+                f" ×{exact / before:.0f} as long for equal FLOPs would take longer than it tells",
+            )
+            return self._none(name, method.id, (axis,), missing, "align")
         if abs(value / exact - 1) > COARSE:
             missing = Missing(
                 Reason.NOT_TESTABLE,
