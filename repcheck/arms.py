@@ -84,6 +84,13 @@ class Arm:
         """Return whether the authors' own interface does not reach what is changed."""
         return self.how in {"probe", "constant"}
 
+    def refused(self, missing: Missing) -> NoArm:
+        """Return the arm as one that is not run, with what would make it possible."""
+        return NoArm(
+            id=self.id, method=self.method, beside=self.beside, factors=self.factors,
+            change=self.change, reason=missing.reason, would_decide=missing.would_decide,
+        )  # fmt: skip
+
     @property
     def changes(self) -> str:
         """Return in words what is changed: `epochs=30; probe: activation`."""

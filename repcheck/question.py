@@ -40,7 +40,7 @@ class Question:
         if not self.dataset and len({run.dataset for run in reruns.runs}) > 1:
             # Runs on one dataset say nothing of a claim on another.
             reruns = Reruns(runs=tuple(run for run in reruns.runs if not run.dataset))
-        scores = reruns.of(method.id, self.dataset, self.metric, SeedKind.FRESH)
+        scores = reruns.arm(method.id, self.dataset, self.metric, SeedKind.FRESH)
         if scores.failed and not scores.values:
             raise Missing(Reason.COMMAND_FAILED, _why_all_failed(scores))
         if scores.unfinished and not scores.values:

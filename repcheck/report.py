@@ -300,7 +300,7 @@ def _effect_of(judgements: Sequence[Judgement]) -> str | None:
         return "explains the gain"
     if not seen:
         return None
-    return "harmless here" if State.CLEARED in states else "effect unknown"
+    return "the gain survives" if State.CLEARED in states else "effect unknown"
 
 
 def _reason_of(speaking: Judgement | None, judgements: Sequence[Judgement]) -> str | None:

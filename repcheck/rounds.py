@@ -130,13 +130,7 @@ class Course:
         one = wanted(evidence, comparison)
         if evidence.runs and (why := established(evidence, comparison)) is not None:
             arms = [arm for stage in STAGES for arm in one.arms.get(stage, ())]
-            return Wanted(), [
-                NoArm(
-                    id=arm.id, method=arm.method, beside=arm.beside, factors=arm.factors,
-                    change=arm.change, reason=why.reason, would_decide=why.would_decide,
-                )
-                for arm in arms
-            ]  # fmt: skip
+            return Wanted(), [arm.refused(why) for arm in arms]
         return one, list(one.refused)
 
     def _with(
@@ -161,11 +155,7 @@ class Course:
                 )
                 _differs(ready, runs, plan)
             except Missing as missing:
-                none = NoArm(
-                    id=arm.id, method=arm.method, beside=arm.beside, factors=arm.factors,
-                    change=arm.change, reason=missing.reason, would_decide=missing.would_decide,
-                )  # fmt: skip
-                plan = replace(plan, no_arms=_once((*plan.no_arms, none)))
+                plan = replace(plan, no_arms=_once((*plan.no_arms, arm.refused(missing))))
                 continue
             done = plan.done | (self.options.history.done & {run.key for run in runs})
             plan = replace(plan, arms=(*plan.arms, ready), runs=(*plan.runs, *runs), done=done)
@@ -199,14 +189,10 @@ def _affordable(plan: Plan) -> Plan:
     cut = {(left.arm, left.dataset): left.detail for left in plan.left_out}
     whole = tuple(arm for arm in plan.arms if (arm.id, arm.dataset) not in cut)
     unpaid = [
-        NoArm(
-            id=arm.id, method=arm.method, beside=arm.beside, factors=arm.factors,
-            change=arm.change, reason=Reason.BUDGET_EXHAUSTED,
-            would_decide=f"a larger budget ({cut[arm.id, arm.dataset]})",
-        )
+        arm.refused(Missing(Reason.BUDGET_EXHAUSTED, f"a larger budget ({detail})"))
         for arm in plan.arms
-        if (arm.id, arm.dataset) in cut
-    ]  # fmt: skip
+        if (detail := cut.get((arm.id, arm.dataset))) is not None
+    ]
     runs = tuple(
         run for run in plan.runs
         if run.arm_kind == "declared" or (run.arm, run.dataset) not in cut

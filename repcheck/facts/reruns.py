@@ -39,14 +39,6 @@ class Reruns(Fact):
             raise Missing(Reason.NOT_OBSERVED, "rerun it with `repcheck check`")
         return cls(runs=tuple(run for run in evidence.runs if not run.replicate))
 
-    def of(self, method: str, dataset: str, metric: str, kind: SeedKind) -> SeedScores:
-        """Return the scores of one method's declared arm (an empty dataset matches any).
-
-        Raises:
-            Missing: if nothing of the kind was rerun.
-        """
-        return self.arm(method, dataset, metric, kind)
-
     def arm(self, arm: str, dataset: str, metric: str, kind: SeedKind) -> SeedScores:
         """Return the scores of an arm by its id; that of a declared arm is its method's.
 
