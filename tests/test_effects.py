@@ -225,6 +225,29 @@ def test_an_arm_whose_loss_does_not_fall_is_invalid():
     assert found.reason is Reason.INVALID_ARM
 
 
+@pytest.mark.parametrize("side", ["the arm", "its method"])
+def test_an_arm_of_which_not_all_was_seen_decides_nothing(side: str):
+    gap = {"observation": {"gaps": [{"what": "process", "why": "a child ran without the probe"}]}}
+    arm, again = made()["base+norm"], replace(DECLARED[5], replicate=1)
+    its = runs("base+norm", "base", LIKE_OURS, 125, **(gap if side == "the arm" else {}))
+    declared = DECLARED if side == "the arm" else [
+        *DECLARED[:5], *runs("base", "base", BASE, 125, **gap)
+    ]  # fmt: skip
+    evidence = Evidence(claims=claims(), runs=(*declared, again, *its), arms=(arm,))
+    (found,) = evidence.get(Effects).effects
+    assert found.attribution is None
+    assert found.reason is Reason.NOT_OBSERVED
+    assert "a child ran without the probe" in found.why
+
+
+@pytest.mark.parametrize("lost", ["samples", "batch"])
+def test_what_was_seen_on_one_side_alone_is_not_taken_as_equal(lost: str):
+    its = runs(UP, "base", LIKE_OURS, 375, training={lost: None})
+    found = effect(aligned(), its)
+    assert found.attribution is None
+    assert found.reason is Reason.NOT_OBSERVED
+
+
 def test_an_override_that_changes_nothing_decides_nothing():
     arm = made()["base+norm"]
     found = effect(arm, runs("base+norm", "base", BASE, 125, of="base"))

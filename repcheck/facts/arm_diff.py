@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 COUNTS = 0.02
 SHAPE = 0.05
 Value = float | str | tuple[float, ...] | None
+# What has to be known of both runs before nothing else may be said to have changed.
+NEEDED = ("steps", "samples", "samples a step", "peak learning rate", "optimizer", "parameters")
 
 _LENGTH = frozenset({"steps", "samples"})
 _STRUCTURE = frozenset({"network", "parameters", "evaluated parameters"})
@@ -143,6 +145,21 @@ def _of_evaluation(seen: Observation, final: Evaluation) -> dict[str, Value]:
         "evaluated parameters": float(final.params) if final.params else None,
         "evaluation mode": "training" if final.in_training_mode else "evaluation",
     }
+
+
+def unseen(pairs: Iterable[tuple[Run, Run]]) -> str:
+    """Return what was not seen of a run or of the one it is compared with; "" if all was."""
+    for pair in pairs:
+        for run in pair:
+            seen = run.observation
+            if seen is None or not seen.seen:
+                return "a probe saw nothing of one of them"
+            if (gap := seen.gap("training", *DOUBTS)) is not None:
+                return gap.why
+        old, new = map(reading, pair)
+        if apart := [key for key in NEEDED if (key in old) != (key in new)]:
+            return f"`{apart[0]}` was seen of one run of seed {pair[0].seed} and not of the other"
+    return ""
 
 
 def differences(before: Run, after: Run, allowed: frozenset[str]) -> list[Change]:

@@ -16,6 +16,7 @@ from repcheck.facts.arm_diff import (
     paired,
     repeatable,
     same_end,
+    unseen,
 )
 from repcheck.facts.axes import axis_of
 from repcheck.runs import Run, Status
@@ -52,8 +53,11 @@ def validity(
     pairs = paired(mine, parent)
     if not pairs:
         raise Missing(Reason.NOT_OBSERVED, f"runs of `{arm.method}` with the seeds of `{arm.id}`")
-    if any(run.observation is None or not run.observation.seen for run in mine):
-        raise Missing(Reason.NOT_OBSERVED, f"runs of `{arm.id}` that a probe saw")
+    if why := unseen(pairs):
+        raise Missing(
+            Reason.NOT_OBSERVED,
+            f"runs of `{arm.id}` and `{arm.method}` that were seen whole ({why})",
+        )
     changes = agreed(pairs, allowed_keys(arm))
     if other := [change for change in changes if not change.allowed]:
         told = "; ".join(map(str, other[:3]))
