@@ -22,7 +22,7 @@ from repcheck.edits import Edit, apply_flags
 from repcheck.errors import Missing, Reason
 
 ArmKind = Literal["declared", "aligned", "counterfactual"]
-Change = Literal["", "add", "remove", "swap", "align", "eval-only", "data"]
+Change = Literal["", "add", "remove", "swap", "align", "eval-only", "data", "sweep"]
 AUTO = "auto"
 """A placeholder's value that is chosen so that FLOPs meet those of the other method."""
 
@@ -89,6 +89,7 @@ class Arm:
         return NoArm(
             id=self.id, method=self.method, beside=self.beside, factors=self.factors,
             change=self.change, reason=missing.reason, would_decide=missing.would_decide,
+            dataset=self.dataset,
         )  # fmt: skip
 
     @property
@@ -104,7 +105,11 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoArm:
-    """An arm that would decide something and cannot be run, and what would make it possible."""
+    """An arm that is not run: why, and what would make it possible.
+
+    `dataset` is what it would be made on ("": any). `needless` says that it could be run and would
+    change nothing that is concluded: other arms have answered, and `would_decide` names them.
+    """
 
     id: str
     method: str
@@ -113,6 +118,8 @@ class NoArm:
     change: Change
     reason: Reason
     would_decide: str
+    dataset: str = ""
+    needless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

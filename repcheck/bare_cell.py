@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from repcheck.stats.printed import Printed, parse
+from repcheck.stats.printed import LONGEST, Printed, parse
 
 _NUMBER = r"(?:\d[\d.,]*|[.,]\d+)(?:[eE][-+]?\d+)?"
 _CELL = re.compile(
@@ -18,11 +18,18 @@ _CONCISE = re.compile(r"\((?P<digits>\d+)\)\s*%?")
 _IN_BRACKETS = re.compile(r"\s*%?\s*\((?:std\s*)?(?P<spread>\d*[.,]\d+)\)\s*%?")
 _GAIN = re.compile(rf"\s*%?\s*\(?\s*(?P<gain>[-+↑↓]\s*{_NUMBER})\s*(?P<percent>%)?\s*\)?\s*")
 _UNIT = re.compile(r"\s*(?P<unit>%|[A-Za-zµμ]{1,12}(?:/[a-z]{1,4})?)?\s*")
+_SEEDS = re.compile(
+    r"\s*[(\[]\s*(?:n\s*=\s*(?P<n>\d{1,6})|(?P<m>\d{1,6})\s*(?:seeds|runs|trials))\s*[)\]]\s*$",
+    re.IGNORECASE,
+)
 _MISSING = frozenset(
     {"", "-", "--", "---", "–", "—", "n/a", "na", "n.a.", "nan", "none", "oom", "?", "/", "x", "✗"}
 )
 _BOLD = re.compile(r"\*\*(.+?)\*\*|__(.+?)__|<b>(.+?)</b>|\\(?:textbf|mathbf|bm|bf)\s*\{([^{}]*)\}")
 _MARKED = re.compile(r"\\(?:underline|textit|emph|mathrm|text|uline)\s*\{([^{}]*)\}|<u>(.+?)</u>")
+_ARROW = re.compile(r"\\(up|down)arrow\b", re.IGNORECASE)
+_CITED = re.compile(r"~?\\cite[a-z]*\s*(?:\[[^\]]*\])*\{[^{}]*\}")
+_RAISED = re.compile(r"\^\s*(?:\{[^{}]*\}|\\?[a-zA-Z]+|[*†‡§])")
 _FOOTNOTE = re.compile(r"(?:[*†‡§¶♠♣]|\^\{[^{}]*\}|\^[*a-z]|\s*\[\d+\])+$")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d*)?")
 _EUROPEAN = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+")
@@ -37,7 +44,9 @@ class Cell:
     """A number as printed; no `value` where nothing stands there.
 
     `inexact` is the mark of a bound or an estimate (`~93`, `>99`): no arithmetic is done on it.
-    `gain` is what stands behind the number with a sign, `unit` the word behind it.
+    `gain` is what stands behind the number with a sign, `unit` the word behind it, `n` the seeds
+    that the cell itself names (`93.4 ± 0.2 (n=5)`), 0 if none. `empty` is the text of a cell
+    without a number (`-`, `NaN`).
     """
 
     value: Printed | None = None
@@ -46,6 +55,8 @@ class Cell:
     inexact: str = ""
     unit: str = ""
     bold: bool = False
+    n: int = 0
+    empty: str = ""
 
 
 def read_cell(text: str) -> Cell:
@@ -56,14 +67,28 @@ def read_cell(text: str) -> Cell:
     """
     plain, bold = _undressed(text)
     if plain.casefold() in _MISSING:
-        return Cell(bold=bold)
+        return Cell(bold=bold, empty=text.strip())
+    seeds = _SEEDS.search(plain)
+    if seeds is not None:
+        count = int(seeds["n"] or seeds["m"])
+        return replace(read_cell(plain[: seeds.start()]), bold=bold, n=count)
     match = _CELL.fullmatch(plain)
     if match is None:
-        raise NoCell(f"`{_short(text)}` is no number")
+        raise NoCell(f"`{_short(text)}` is no number: write one, or `-` where there is none")
     value = number(match["value"])
     rest, inexact = match["rest"], (match["bound"] or "").strip()
     cell = Cell(value=value, inexact=inexact, bold=bold)
     return _with_rest(cell, rest, text) if rest.strip() else cell
+
+
+def plain_name(text: str) -> str:
+    """Return the name of a method or column without LaTeX and markdown; its arrows are kept."""
+    plain = _ARROW.sub(lambda mark: "↑" if mark[1].lower() == "up" else "↓", text)
+    plain = _CITED.sub("", plain).replace("\\%", "%").replace("\\_", "_").replace("\\&", "&")
+    for _ in range(4):
+        plain = _MARKED.sub(_inner, _BOLD.sub(_inner, plain))
+    plain = _RAISED.sub("", plain).replace("$", "").replace("{", "").replace("}", "")
+    return " ".join(plain.split())
 
 
 def _undressed(text: str) -> tuple[str, bool]:
@@ -112,11 +137,9 @@ def _gained(cell: Cell, match: re.Match[str]) -> Cell:
 def _made(
     cell: Cell, *, spread: Printed | None = None, gain: Printed | None = None, unit: str = ""
 ) -> Cell:
-    if gain is not None and gain.unit < 0:
-        gain = Printed(value=gain.value, unit=-gain.unit, text=f"-{gain.text}")
-    return Cell(
-        value=cell.value, spread=spread, gain=gain, inexact=cell.inexact, unit=unit, bold=cell.bold
-    )
+    if gain is not None and gain.value < 0:
+        gain = replace(gain, text=f"-{gain.text}")
+    return replace(cell, spread=spread, gain=gain, unit=unit)
 
 
 def number(text: str) -> Printed:
@@ -125,6 +148,8 @@ def number(text: str) -> Printed:
     Raises:
         NoCell: if it is none, or can be read in two ways (`12,345`).
     """
+    if len(text) > LONGEST:
+        raise NoCell(f"`{_short(text)}` is far too long for a number")
     sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text.removeprefix("+"))
     mantissa, mark, exponent = digits.partition("e" if "e" in digits else "E")
     if _EUROPEAN.fullmatch(mantissa):
@@ -136,7 +161,7 @@ def number(text: str) -> Printed:
         whole = Fraction(f"{sign}{mantissa}{mark}{exponent}")
     except (ValueError, OverflowError):
         raise NoCell(f"`{_short(text)}` is no number") from None
-    if shown.value != whole or abs(int(exponent or 0)) > 300:
+    if shown.value != whole:
         raise NoCell(f"`{_short(text)}` is no number")
     return shown
 

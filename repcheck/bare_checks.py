@@ -7,21 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from repcheck.bare_names import What, is_average, is_rank, top_of, what_is
+from repcheck.bare_names import What, in_percent, top_of, what_is
 from repcheck.bare_table import BareTable, Entry, Place
 from repcheck.stats.forensics import (
     SPREADS,
     Fit,
-    grim,
-    informative,
     largest_deviation,
     mean_of,
-    neighbours,
-    power,
+    spread_of,
     spreads_that_fit,
 )
-from repcheck.stats.forensics_bounds import debit, spreads_of_range
-from repcheck.stats.forensics_grimmer import Seeds, grimmer
+from repcheck.stats.forensics_bounds import spreads_of_range
 from repcheck.stats.forensics_relations import contradictions, inside, relations_asked
 from repcheck.stats.forensics_tests import Arm, p_fit
 from repcheck.stats.printed import Printed, Rounding
@@ -32,12 +28,11 @@ KINDS = {
     "sem": "standard error of the mean",
     "ci95": "half a 95 % interval",
 }
-_READINGS = {
+READINGS = {
     Fit.TRUNCATED: "if it was truncated",
     Fit.ANY: "if it was rounded up",
     Fit.ROUNDED_SEEDS: "if the seeds were rounded before they were averaged",
 }
-MOST_SEEDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +40,7 @@ class Said:
     """One answer: a finding (`severity` note, minor or major), a number that holds, or neither.
 
     `reading` is the weakest reading of the digits under which a finding still stands: `nearest`,
-    `truncated` or `any`.
+    `truncated` or `any`. `told` is what a number that holds implies, worth a line of its own.
     """
 
     check: str
@@ -53,6 +48,7 @@ class Said:
     severity: str = ""
     reading: str = ""
     not_testable: bool = False
+    told: bool = False
     name: str = ""
     place: Place | None = None
 
@@ -112,14 +108,17 @@ def bounds(bare: Bare) -> Iterator[Said]:
             if entry.value is None:
                 continue
             share = what_is(entry) in {What.COUNT, What.SHARE}
-            found = list(_outside(entry, column, top, share=share))
+            if share and in_disguise(entry, column):
+                yield said("bounds", entry, _disguised(entry), "minor", "any")
+                continue
+            found = list(_outside(entry, top, share=share))
             found += _too_wide(entry, top) if share and not found else []
             yield from found
             if share and not found:
                 yield said("bounds", entry, "lies within the range of its metric")
 
 
-def _outside(entry: Entry, column: Sequence[Entry], top: int, *, share: bool) -> Iterator[Said]:
+def _outside(entry: Entry, top: int, *, share: bool) -> Iterator[Said]:
     value = entry.value
     assert value is not None
     if share and value.within(Rounding.ANY).low > top:
@@ -128,14 +127,27 @@ def _outside(entry: Entry, column: Sequence[Entry], top: int, *, share: bool) ->
         )
     elif share and value.within(Rounding.ANY).high < 0:
         yield said("bounds", entry, f"{value.text} is below zero", "major", "any")
-    elif share and top == 100 and 0 < value.value < 1:
-        others = [e.value for e in column if e is not entry and e.value is not None]
-        plain = [o.value for o in others if o.value > 1]
-        # 93.1 printed as a fraction keeps its digits: 0.931.
-        finer = plain and 100 * value.unit <= min(o.unit for o in others if o.value > 1)
-        if finer and min(plain) / 2 <= 100 * value.value <= 2 * max(plain):
-            words = f"{value.text} among percents: a fraction?"
-            yield said("bounds", entry, words, "minor", "any")
+
+
+def in_disguise(entry: Entry, column: Sequence[Entry]) -> bool:
+    """Return whether an entry is a fraction among percents, or under a header of percents."""
+    value = entry.value
+    if value is None or entry.cell.unit == "%" or not 0 < value.value < 1:
+        return False
+    others = [e.value for e in column if e is not entry and e.value is not None]
+    if in_percent(entry.header) and len(others) > 1 and all(o.value < 1 for o in others):
+        return True
+    plain = [o for o in others if o.value > 1]
+    # 93.1 printed as a fraction keeps its digits: 0.931.
+    if not plain or 100 * value.unit > min(o.unit for o in plain):
+        return False
+    values = [o.value for o in plain]
+    return min(values) / 2 <= 100 * value.value <= 2 * max(values)
+
+
+def _disguised(entry: Entry) -> str:
+    assert entry.value is not None
+    return f"{entry.value.text} among percents: a fraction?"
 
 
 def _too_wide(entry: Entry, top: int) -> Iterator[Said]:
@@ -162,8 +174,8 @@ def ranges(bare: Bare) -> Iterator[Said]:
             if low not in others or high not in others:
                 continue
             mode = inside(value, others[low], others[high])
-            words = f"{value.text} beside {low} {others[low].text} and {high} {others[high].text}"
-            yield _by_mode("ranges", entry, words, mode)
+            words = f"{low} is {others[low].text}, {high} {others[high].text}"
+            yield _by_mode("ranges", entry, value.text, words, mode)
         if {"min", "max"} <= others.keys() and entry.n >= 2 and entry.cell.spread is not None:
             span = [others[key].within(Rounding.ANY) for key in ("min", "max")]
             reach = spreads_of_range(span[0], span[1], entry.n)
@@ -174,99 +186,13 @@ def ranges(bare: Bare) -> Iterator[Said]:
             yield said("ranges", entry, words, "" if fine else "minor", "" if fine else "any")
 
 
-def _by_mode(check: str, entry: Entry, words: str, mode: Rounding | None) -> Said:
+def _by_mode(check: str, entry: Entry, what: str, why: str, mode: Rounding | None) -> Said:
     if mode is Rounding.NEAREST:
-        return said(check, entry, words)
+        return said(check, entry, f"{what}: {why}")
     if mode is None:
-        return said(check, entry, f"{words} cannot be", "major", "any")
-    return said(check, entry, f"{words}, {_READINGS[Fit(mode.value)]}", "note", "nearest")
-
-
-# --- counts -----------------------------------------------------------------------------------
-
-
-def shares(bare: Bare) -> Iterator[Said]:
-    """Means, and means with their spreads, that no numbers of right answers give."""
-    tops = bare.tops()
-    for entry in bare.table.entries:
-        kind = what_is(entry)
-        asked = kind is What.COUNT or (kind is What.UNKNOWN and bool(bare.n_test))
-        summed_up = entry.statistic == "median" or is_average(entry.header) or is_rank(entry.header)
-        if entry.value is None or not asked or summed_up:
-            continue
-        items = bare.items(entry)
-        if not items:
-            yield untestable("counts", "the number of test examples (--n-test, or n_test)")
-        else:
-            yield from _shares(entry, items, Fraction(1, tops[id(entry)]))
-
-
-def _shares(entry: Entry, items: int, scale: Fraction) -> Iterator[Said]:
-    assert entry.value is not None
-    share = entry.value.scaled(scale)
-    seeds = 1 if entry.statistic in {"single", "best"} else entry.n or len(entry.per_seed)
-    if not seeds:
-        yield from _unknown_seeds(entry, share, items)
-        return
-    if not informative(share, items * seeds):
-        yield untestable("counts", f"with {items * seeds:,} answers every such number is possible")
-        return
-    unit = max((s.unit * scale for s in entry.per_seed), default=None)
-    fit = grim(share, items, seeds, unit)
-    if fit in (Fit.NONE, *_READINGS):
-        below, above = (float(x / scale) for x in neighbours(share, items * seeds))
-        digits = len(share.text.partition(".")[2]) + 2
-        near = f"{below:.{digits}f} and {above:.{digits}f} are nearest"
-        of = f"{items:,} answers" + (f" and {seeds} seeds" if seeds > 1 else "")
-        yield _count_finding(entry, f"{share.text} with {of} ({near})", fit)
-        return
-    spread = entry.cell.spread
-    if spread is not None and debit(share, spread.scaled(scale), items) is not None:
-        words = f"± {spread.text} is the deviation of {items:,} single answers, not of seeds"
-        yield said("counts", entry, words, "note", "nearest")
-        return
-    if spread is not None and seeds >= 2:
-        both = Seeds(mean=share, spread=spread.scaled(scale), items=items, n=seeds)
-        yield from _with_spread(entry, both, unit)
-        return
-    seen = f"{float(100 * power(share, items * seeds)):.0f} % of made-up numbers would be seen"
-    yield said("counts", entry, f"{share.text} can be reached; {seen}")
-
-
-def _unknown_seeds(entry: Entry, share: Printed, items: int) -> Iterator[Said]:
-    if not informative(share, items):
-        yield untestable("counts", f"with {items:,} answers every such number is possible")
-    elif grim(share, items) is Fit.NEAREST:
-        yield untestable("counts", "the number of seeds (a column n)")
-    else:
-        several = (n for n in range(2, MOST_SEEDS + 1) if grim(share, items, n) is not Fit.NONE)
-        least = next(several, MOST_SEEDS)
-        words = f"no single run of {items:,} answers gives {share.text}; a mean of {least} could"
-        yield said("counts", entry, words, "note", "nearest")
-
-
-def _count_finding(entry: Entry, words: str, fit: Fit) -> Said:
-    if fit is not Fit.NONE:
-        return said("counts", entry, f"{words}, only {_READINGS[fit]}", "note", "nearest")
-    words += " cannot be, unless it is a mean over batches or classes, or of other examples"
-    return said("counts", entry, words, "minor", "any")
-
-
-def _with_spread(entry: Entry, of: Seeds, unit: Fraction | None) -> Iterator[Said]:
-    declared = (entry.kind,) if entry.kind else SPREADS[:2]
-    found = grimmer(of, declared, unit)
-    pair = f"{of.mean.text} ± {of.spread.text} with {of.items:,} answers and {of.n} seeds"
-    if found.fit is Fit.NEAREST:
-        words = f"{pair}: reached as {KINDS[found.kinds[0]]}"
-        yield said("counts", entry, words)
-    elif found.fit is not Fit.NONE:
-        yield _count_finding(entry, pair, found.fit)
-    elif other := grimmer(of, [k for k in SPREADS if k not in declared], unit).kinds:
-        severity = "minor" if entry.kind else "note"
-        words = f"{pair}, only if the spread is a {KINDS[other[0]]}"
-        yield said("counts", entry, words, severity, "any")
-    else:
-        yield _count_finding(entry, pair, Fit.NONE)
+        return said(check, entry, f"{what} cannot be under any rounding: {why}", "major", "any")
+    words = f"{what} can be only {READINGS[Fit(mode.value)]}: {why}"
+    return said(check, entry, words, "note", "nearest")
 
 
 # --- lists of seeds ---------------------------------------------------------------------------
@@ -291,8 +217,8 @@ def _seed_mean(entry: Entry, value: Printed) -> Said:
     modes = (mode for mode in Rounding if value.within(mode).meets(truth))
     digits = len(value.text.partition(".")[2]) + 2
     middle = float(truth.low + truth.high) / 2
-    words = f"mean {value.text}, the {len(entry.per_seed)} listed seeds have {middle:.{digits}f}"
-    return _by_mode("seeds", entry, words, next(modes, None))
+    words = f"the {len(entry.per_seed)} listed seeds have {middle:.{digits}f}"
+    return _by_mode("seeds", entry, f"a mean of {value.text}", words, next(modes, None))
 
 
 def _seed_spread(entry: Entry, spread: Printed) -> Said:
@@ -300,11 +226,15 @@ def _seed_spread(entry: Entry, spread: Printed) -> Said:
     fits = {mode: spreads_that_fit(entry.per_seed, spread, mode) for mode in Rounding}
     modes = (mode for mode in Rounding if wanted & {*fits[mode]})
     found = next(modes, None)
-    words = f"spread {spread.text} of the {len(entry.per_seed)} listed seeds"
+    exact = spread_of(entry.per_seed, "sample")[0]
+    places = len(spread.text.partition(".")[2]) + 2
+    what = f"a spread of {spread.text}"
+    middle = float(exact.low + exact.high) / 2
+    words = f"the {len(entry.per_seed)} listed seeds have {middle:.{places}f}"
     if found is None and fits[Rounding.NEAREST]:
         other = KINDS[fits[Rounding.NEAREST][0]]
-        return said("seeds", entry, f"{words} is no {entry.kind}; it is a {other}", "minor", "any")
-    return _by_mode("seeds", entry, words, found)
+        return said("seeds", entry, f"{what}: {words}; it is a {other}", "minor", "any")
+    return _by_mode("seeds", entry, what, words, found)
 
 
 # --- several metrics, two arms ----------------------------------------------------------------

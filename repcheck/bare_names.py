@@ -29,7 +29,6 @@ _LOWER = frozenset(
 _CHANGES = frozenset(
     {"delta", "gain", "gains", "drop", "diff", "difference", "improvement", "change", "relative"}
 )
-_AVERAGES = frozenset({"avg", "average", "mean", "overall"})
 _RANKS = frozenset({"rank", "ranking"})
 
 
@@ -76,11 +75,9 @@ def higher_is_better(header: str) -> bool | None:
     return True if words & _HIGHER else None
 
 
-def is_average(header: str) -> bool:
-    """Return whether a column's header says that it is the average of others, and nothing else."""
-    words = words_of(header)
-    said = bool(words & _AVERAGES)
-    return said and not words - _AVERAGES - {"score", "acc", "accuracy", "all", "tasks", "of"}
+def in_percent(header: str) -> bool:
+    """Return whether a header says that its numbers are in percent."""
+    return "%" in header or "percent" in words_of(header)
 
 
 def is_rank(header: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from repcheck.bare_checks import Bare, Said, said, untestable
-from repcheck.bare_names import What, higher_is_better, is_average, is_rank, what_is
+from repcheck.bare_names import What, higher_is_better, is_rank, what_is
 from repcheck.bare_table import Entry
 from repcheck.stats.forensics import AverageFit, Fit, average_fit, gains, is_mean
 from repcheck.stats.forensics_patterns import (
@@ -20,7 +20,7 @@ from repcheck.stats.forensics_patterns import (
     repeated_rows,
 )
 from repcheck.stats.forensics_ranks import better_than_bold, mean_rank, rank_span
-from repcheck.stats.forensics_suites import commonly_left_out
+from repcheck.stats.forensics_suites import commonly_left_out, is_average
 from repcheck.stats.printed import Printed, Rounding, fits
 
 RARE, UNHEARD_OF = 1e-4, 1e-6
@@ -202,9 +202,9 @@ def bold(bare: Bare) -> Iterator[Said]:
         marked = [entry for entry in column if entry.cell.bold and entry.value is not None]
         if not marked or len(marked) == len(column):
             continue
-        higher = higher_is_better(column[0].metric or header)
+        higher = _direction(column[0].metric or header, bare)
         if higher is None:
-            yield untestable("bold", "which way each column is better (↑ or ↓ in its header)")
+            yield untestable("bold", f"which way `{header}` is better (↑ or ↓ in its header)")
             continue
         values = {i: e.value for i, e in enumerate(column) if e.value is not None}
         spreads = {i: e.cell.spread for i, e in enumerate(column) if e.cell.spread is not None}
@@ -214,8 +214,22 @@ def bold(bare: Bare) -> Iterator[Said]:
             yield said("bold", marked[0], "the bold number is the best of its column")
             continue
         best = column[above[0]]
-        words = f"bold, and {best.method} has {values[above[0]].text}"
+        way = "higher" if higher else "lower"
+        words = (
+            f"{marked[0].value.text} is bold, though {best.method} has " if marked[0].value else ""
+        )
+        words += f"{values[above[0]].text}, and {way} is better"
         yield said("bold", marked[0], words, "note" if own_row else "minor", "any")
+
+
+def _direction(header: str, bare: Bare) -> bool | None:
+    """Return which way a column is better; an average, as all columns it may be of are."""
+    own = higher_is_better(header)
+    if own is not None or not is_average(header):
+        return own
+    others = [h for h in bare.table.headers if not is_average(h) and not is_rank(h)]
+    shares = [h for h in others if (one := higher_is_better(h)) is not None and one]
+    return True if shares and all(higher_is_better(h) is not None for h in others) else None
 
 
 # --- gains ------------------------------------------------------------------------------------
@@ -306,14 +320,22 @@ def _spread(entry: Entry) -> Spread | None:
     return Spread(mean=entry.value, spread=entry.cell.spread, n=entry.n, items=entry.items)
 
 
+def _on_grid(entry: Entry) -> bool:
+    return what_is(entry) in {What.COUNT, What.UNKNOWN}
+
+
 def digits(bare: Bare) -> Iterator[Said]:
     """Last digits that are not spread evenly, where there are enough of them."""
     entries = [e for e in bare.table.entries if e.value is not None and not is_rank(e.header)]
+    # Scores lie on a grid of answers, on which few digits end where it is coarse or not known.
+    grids = {id(e): bare.items(e) * max(1, e.n) for e in entries if _on_grid(e)}
+    entries = [e for e in entries if grids.get(id(e), 1)]
     numbers = [e.value for e in entries if e.value is not None]
-    items = min((bare.items(e) for e in entries), default=0)
-    found = last_digits(numbers, grid=items)
+    grid = min((grids[id(e)] for e in entries if id(e) in grids), default=0)
+    found = last_digits(numbers, grid=grid)
     if found is None:
-        yield untestable("digits", "fifty numbers that spread over many more than ten units")
+        why = f"fifty numbers over many more than ten units, no coarse scores ({len(numbers)} here)"
+        yield untestable("digits", why)
     elif found.p < RARE:
         words = f"last digits 0 to 9 stand {found.counts} times (chi squared {found.statistic:.1f})"
         yield said("digits", entries[0], words, "note", "any")

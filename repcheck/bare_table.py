@@ -7,11 +7,12 @@ names the methods, every other column is a dataset or a metric.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from repcheck.bare_cell import Cell, NoCell, number, read_cell
+from repcheck.bare_cell import Cell, NoCell, number, plain_name, read_cell
 from repcheck.errors import RepcheckError
+from repcheck.stats.forensics_suites import is_average
 from repcheck.stats.printed import Printed
 from repcheck.visible import line as shown
 
@@ -107,11 +108,52 @@ def read_table(file: Path) -> BareTable:
     ]
     if problems:
         raise InvalidTable(_listed(problems))
-    names = [" ".join(text.split()) for text, _ in header]
+    names = [plain_name(text) for text, _ in header]
+    if len(body) > 1 and _is_header(header, body[0]):
+        names, body = _merged(names, body[0]), body[1:]
+    names = _told_apart(names)
     keys = [_key(name) for name in names]
     is_long = "method" in keys and bool({*_CENTRES, "per_seed"} & {*keys})
     is_long = is_long and 2 * len({*keys} & {*LONG}) > len(keys)
     return _long(file, names, keys, body) if is_long else _wide(file, names, body)
+
+
+def _is_header(first: list[Field], second: list[Field]) -> bool:
+    """Return whether a second row names columns under cells that span several in the first."""
+    cells = [text for text, _ in second[1:] if text.strip()]
+    spans = any(not text.strip() for text, _ in first[1:])
+    return spans and bool(cells) and not any(_is_cell(text) for text in cells)
+
+
+def _is_cell(text: str) -> bool:
+    try:
+        read_cell(text)
+    except NoCell:
+        return False
+    return True
+
+
+def _merged(above: list[str], below: list[Field]) -> list[str]:
+    """Return the names of columns under a header of two rows: `ImageNet Top-1`."""
+    names, span = [], ""
+    for i, name in enumerate(above):
+        span = name or span
+        own = plain_name(below[i][0]) if i < len(below) else ""
+        by_itself = i == 0 or _key(own) in _OF_ROW or is_average(own)
+        names.append((own or name) if by_itself else f"{span} {own}".strip())
+    return names
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Return the names of columns, the second of a name called `accuracy (again)`."""
+    seen: set[str] = set()
+    found = []
+    for name in names:
+        while name in seen and _key(name) not in LONG:
+            name += " (again)"
+        seen.add(name)
+        found.append(name)
+    return found
 
 
 def _key(name: str) -> str:
@@ -201,7 +243,7 @@ def _wide(file: Path, names: list[str], body: list[list[Field]]) -> BareTable:
     entries = []
     of_row = {i: key for i, name in enumerate(names) if i and (key := _OF_ROW.get(_key(name)))}
     for row in body:
-        method = " ".join(row[0][0].split())
+        method = plain_name(row[0][0])
         counts = {"n": 0, "n_test": 0}
         for i, key in of_row.items():
             if i < len(row):
@@ -211,7 +253,8 @@ def _wide(file: Path, names: list[str], body: list[list[Field]]) -> BareTable:
                 cell = _cell(text, place, file, problems)
                 entries.append(
                     Entry(
-                        method=method, header=names[i], cell=cell, place=place, n=counts["n"],
+                        method=method, header=names[i], cell=cell, place=place,
+                        n=cell.n or counts["n"],
                         items=counts["n_test"],
                     )
                 )  # fmt: skip
@@ -235,7 +278,10 @@ def _count(of: Field, file: Path, problems: list[str]) -> int:
     if not plain:
         return 0
     if not plain.isdecimal() or not 0 < int(plain) <= 10**12:
-        problems.append(f"{file}:{place.line}:{place.column}: `{shown(text)}` is no count")
+        problems.append(
+            f"{file}:{place.line}:{place.column}: `{shown(text)[:40]}` is no count: write a whole"
+            " number above 0"
+        )
         return 0
     return int(plain)
 
@@ -255,14 +301,14 @@ def _long(file: Path, names: list[str], keys: list[str], body: list[list[Field]]
 
 
 def _row(row: Mapping[str, Field], file: Path, problems: list[str]) -> Entry:
-    words = {key: " ".join(row[key][0].split()) if key in row else "" for key in _WORDS}
+    words = {key: plain_name(row[key][0]) if key in row else "" for key in _WORDS}
     read = {key: _cell(*row[key], file, problems) for key in _NUMBERS if key in row}
     counts = {key: _count(row[key], file, problems) for key in _COUNTS if key in row}
     statistic = next((s for s in _CENTRES if _there(read, s)), "mean")
     cell = read.get(statistic, Cell())
     if _there(read, "std"):
         spread = read["std"].value
-        cell = Cell(value=cell.value, spread=spread, inexact=cell.inexact, unit=cell.unit)
+        cell = replace(cell, spread=spread)
     place = row[statistic][1] if statistic in row else next(iter(row.values()))[1]
     kind = words["std_kind"]
     if kind and kind not in KINDS:
@@ -272,7 +318,7 @@ def _row(row: Mapping[str, Field], file: Path, problems: list[str]) -> Entry:
     return Entry(
         method=words["method"], header=f"{words['dataset']} {words['metric']}".strip(), cell=cell,
         place=place, dataset=words["dataset"], metric=words["metric"],
-        n=counts.get("n", 0), items=counts.get("n_test", 0), kind=kind, p=words["p"],
+        n=counts.get("n", 0) or cell.n, items=counts.get("n_test", 0), kind=kind, p=words["p"],
         statistic=statistic, per_seed=seeds, others=others,
     )  # fmt: skip
 

@@ -235,6 +235,30 @@ def report(folder: Path, **given: Any) -> None:  # noqa: ANN401
 
 
 @main.command()
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="DIR DIR ...")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), metavar="DIR",
+    help="Where merge.json and merge.html are written  [default: repcheck-out/merge]",
+)  # fmt: skip
+@click.option(
+    "--name", "given", multiple=True, metavar="DIR=NAME",
+    help="Call a site so; repeatable  [default: the folder's name]",
+)  # fmt: skip
+@click.option("--allow-other-code", is_flag=True, help="Merge sites whose artifacts differ.")
+@click.option("--strict", is_flag=True, help="Exit 3 when a claim is undecided.")
+@click.option("-q", "--quiet", is_flag=True, help="Only the files, the exit code and errors.")
+def merge(given: tuple[str, ...], **more: Any) -> None:  # noqa: ANN401
+    """Join checks of one claims file made at several sites: a random-effects summary of each claim.
+
+    Each DIR is what `check` or `run` left at one site. Nothing is run.
+    """
+    from repcheck.merge import MergeRequest, names_of
+    from repcheck.merge import merge as merge_sites
+
+    sys.exit(merge_sites(MergeRequest(names=names_of(given), **more)))
+
+
+@main.command()
 @click.argument("code", metavar="CODE")
 def explain(code: str) -> None:
     """Explain one rule (RC103 or repeated-samples), with its examples."""

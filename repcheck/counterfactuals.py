@@ -2,7 +2,8 @@
 
 Those that the authors support (`arms:`), and those that repcheck makes: the baseline with every
 difference beside the contribution at once, each of them alone, and both methods at the other's
-budget. What an arm needs and the commands do not take is said with the exact text to add.
+budget; last of all the sweep of hyperparameters, where the claims file asks for one. What an arm
+needs and the commands do not take is said with the exact text to add.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from repcheck.fact import Evidence
 from repcheck.facts.compute import Compute
 from repcheck.facts.factors import Factor, Factors
 from repcheck.facts.work import Seen, Work, more_samples
+from repcheck.sweep import swept
 
 ALIGNED = 1.05
 ALIGNED_FLOPS = 1.10
@@ -32,7 +34,9 @@ COARSE = 0.10
 TWICE = ("sam", "lbfgs", "sharpness")
 LENGTHS = ("epochs", "iterations", "samples", "tokens")
 _WORDS = {"steps": "steps", "samples": "samples", "train_flops": "training FLOPs"}
-Stage = Literal["eval-only", "aggregate", "aligned", "compute", "factor", "aligned-down"]
+Stage = Literal[
+    "eval-only", "aggregate", "aligned", "compute", "factor", "aligned-down", "sweep"
+]  # fmt: skip
 STAGES: tuple[Stage, ...] = get_args(Stage)
 _STAGE_OF: Mapping[str, Stage] = {"eval-only": "eval-only", "align": "aligned"}
 
@@ -69,6 +73,11 @@ def wanted(evidence: Evidence, comparison: Comparison) -> Wanted:
             refused.append(one)
         else:
             found[stage].append(one)
+    for one in swept(evidence.claims, comparison):
+        if isinstance(one, NoArm):
+            refused.append(one)
+        else:
+            found["sweep"].append(one)
     dataset = comparison.dataset
     placed = {
         stage: tuple(replace(arm, dataset=dataset) for arm in arms) for stage, arms in found.items()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from repcheck import __version__, bare_checks, bare_patterns
+from repcheck import __version__, bare_checks, bare_counts, bare_patterns
 from repcheck.bare_checks import Bare, Check, Said
 from repcheck.bare_table import BareTable, read_table
 from repcheck.visible import line
@@ -16,7 +16,7 @@ from repcheck.visible import line
 CHECKS: tuple[Check, ...] = (
     bare_checks.bounds,
     bare_checks.ranges,
-    bare_checks.shares,
+    bare_counts.shares,
     bare_checks.seeds,
     bare_checks.relations,
     bare_checks.p_values,
@@ -29,6 +29,24 @@ CHECKS: tuple[Check, ...] = (
 )
 CLEAN, FOUND = 0, 1
 _WEIGHTS = ("major", "minor", "note")
+_TALLY = (*_WEIGHTS, "held", "not_testable")
+_MOST_TOLD, _MOST_WHY = 10, 3
+_NEEDS = {
+    "bounds": "no column is a score by its name (accuracy, F1, AUC, ...)",
+    "ranges": "no mean stands beside min and max, or ci_low and ci_high",
+    "counts": "no column counts right answers by its name (accuracy, top-1, exact match)",
+    "seeds": "no seeds are listed (a column per_seed)",
+    "relations": "no two metrics of one method say something about each other",
+    "p-values": "no p-value (a column p)",
+    "averages": "no column is called average",
+    "ranks": "no column is called rank",
+    "bold": "no column has both bold numbers and others",
+    "gains": "no gain stands behind a number, as in `93.4 (+1.2)`",
+    "repetitions": "no spread stands in three cells, no gain on three columns, no row twice",
+    "digits": "no numbers",
+}
+CHECK_NAMES = tuple(_NEEDS)
+"""Every check, in the order in which they are asked."""
 
 
 def examined(file: Path, *, n_test: int | None, form: str) -> tuple[str, int]:
@@ -57,23 +75,53 @@ def _lines(table: BareTable, answers: Sequence[Said]) -> Iterator[str]:
         name = f"{answer.name}: " if answer.name else ""
         yield line(f"{table.file}:{at}: {answer.check} [{answer.severity}] {name}{answer.message}")
     yield line(f"{table.file}: {_form(table)}")
-    for name, tally in _tallies(answers):
-        counts = ", ".join(f"{tally[key]} {words}" for key, words in _TALLY if tally[key])
-        yield f"  {name}: {counts}"
-        yield from (f"    not testable: {line(why)}" for why in tally["why"])
-    exact = [entry for entry in table.entries if entry.cell.inexact]
+    weighed = Counter(answer.severity for answer in found)
+    words = {"note": "note" if weighed["note"] == 1 else "notes"}
+    counts = ", ".join(f"{weighed[key]} {words.get(key, key)}" for key in _WEIGHTS if weighed[key])
+    yield f"  found: {counts or 'nothing'}"
+    held = Counter(answer.check for answer in answers if _state(answer) == "held")
+    if held:
+        yield "  hold: " + ", ".join(f"{check} {count}" for check, count in held.items())
+    yield from _told(answers)
+    yield from _left_out(table)
+    yield from _untested(answers)
+
+
+def _told(answers: Sequence[Said]) -> Iterator[str]:
+    told = [answer for answer in answers if answer.told]
+    for answer in told[:_MOST_TOLD]:
+        yield f"  implied: {line(answer.name)}: {line(answer.message)}"
+    if len(told) > _MOST_TOLD:
+        yield f"  implied: and the seeds of {len(told) - _MOST_TOLD} more"
+
+
+def _left_out(table: BareTable) -> Iterator[str]:
+    """Say of what stands in the table and was not reckoned with."""
+    exact = [entry.cell for entry in table.entries if entry.cell.inexact and entry.cell.value]
     if exact:
-        marks = ", ".join(f"{one.cell.inexact}{one.cell.value.text}" for one in exact[:4] if
-                          one.cell.value)  # fmt: skip
+        marks = ", ".join(f"{one.inexact}{one.value.text}" for one in exact[:4] if one.value)
         yield f"  bounds and estimates, not reckoned with: {len(exact)} ({line(marks)})"
+    if empty := _empty(table):
+        shown = dict.fromkeys(empty)
+        words = ", ".join(f"`{text}`" if text else "blank" for text in list(shown)[:6])
+        yield f"  cells without a number: {len(empty)} ({line(words)})"
     if table.unread:
         yield f"  columns that were not read: {line(', '.join(table.unread))}"
 
 
-_TALLY = (
-    ("major", "major"), ("minor", "minor"), ("note", "noted"), ("held", "hold"),
-    ("not_testable", "not testable"),
-)  # fmt: skip
+def _empty(table: BareTable) -> list[str]:
+    return [entry.cell.empty for entry in table.entries if entry.cell.value is None]
+
+
+def _untested(answers: Sequence[Said]) -> Iterator[str]:
+    """End with what could not be tested, and what would let it."""
+    yield "  not tested:"
+    for name in CHECK_NAMES:
+        why = Counter(a.message for a in answers if a.check == name and a.not_testable)
+        for message, count in list(why.items())[:_MOST_WHY]:
+            yield f"    {name}: {count} not testable: {line(message)}"
+        if not any(answer.check == name for answer in answers):
+            yield f"    {name}: nothing to test: {_NEEDS[name]}"
 
 
 def _order(answer: Said) -> tuple[int, int, int]:
@@ -96,7 +144,7 @@ def _tallies(answers: Sequence[Said]) -> Iterator[tuple[str, dict[str, Any]]]:
         own = [answer for answer in answers if answer.check == name]
         states = Counter(_state(answer) for answer in own)
         why = dict.fromkeys(answer.message for answer in own if answer.not_testable)
-        yield name, {key: states[key] for key, _ in _TALLY} | {"why": list(why)[:3]}
+        yield name, {key: states[key] for key in _TALLY} | {"why": list(why)[:3]}
 
 
 def _state(answer: Said) -> str:
@@ -123,6 +171,17 @@ def _json(table: BareTable, answers: Sequence[Said]) -> str:
         "numbers": sum(entry.value is not None for entry in table.entries),
         "findings": findings,
         "checks": [{"check": name, **tally} for name, tally in _tallies(answers)],
+        "nothing_to_test": [
+            {"check": name, "why": why}
+            for name, why in _NEEDS.items()
+            if not any(answer.check == name for answer in answers)
+        ],
+        "implied": [
+            {"name": a.name, "line": a.place.line, "message": a.message}
+            for a in answers
+            if a.told and a.place
+        ],
+        "no_number": len(_empty(table)),
         "not_exact": sum(bool(entry.cell.inexact) for entry in table.entries),
         "columns_not_read": list(table.unread),
     }

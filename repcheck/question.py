@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repcheck.claims.model import Claim, Claims, Method, Result
 from repcheck.errors import Inapplicable, Missing, Reason
@@ -10,13 +10,23 @@ from repcheck.fact import Evidence
 from repcheck.facts.gains import row_of, rows_of
 from repcheck.facts.reruns import Reruns, SeedScores
 from repcheck.runs import SeedKind
+from repcheck.stats.collapse import Arms
+from repcheck.stats.compare import Summary
 from repcheck.stats.criteria import DEFAULT, Criteria
 from repcheck.stats.decision import Sample
+from repcheck.stats.sequential import Design
+
+# What a seed can pin in two different networks at once; their initial weights it cannot.
+SHARED = frozenset({"split", "order"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One claim put to the runs: who, on what, measured how."""
+    """One claim put to the runs: who, on what, measured how.
+
+    A claim over several datasets has them in `datasets`, and is asked dataset by dataset (`on`).
+    `look` is the design of the looks and the seeds per arm of this one, where there are several.
+    """
 
     claims: Claims
     claim: Claim
@@ -25,6 +35,12 @@ class Question:
     metric: str
     evidence: Evidence
     criteria: Criteria = DEFAULT
+    datasets: tuple[str, ...] = ()
+    look: tuple[Design, int] | None = None
+
+    def on(self, dataset: str) -> Question:
+        """Return the same question about one dataset alone."""
+        return replace(self, dataset=dataset, datasets=(dataset,))
 
     @property
     def sign(self) -> int:
@@ -63,6 +79,47 @@ class Question:
         values = [self.sign * value for value in scores.values]
         return Sample.of(values, crashed=len(scores.failed))
 
+    def baseline(self, method: Method) -> tuple[Sample, tuple[str, ...]]:
+        """Return the baseline's fresh seeds, or its published summary where it has no command.
+
+        Raises:
+            Missing: if it has neither.
+        """
+        try:
+            return self.sample(method), ()
+        except Missing as missing:
+            row = self.row(method)
+            if missing.reason is not Reason.NO_COMMAND or row is None:
+                raise
+            if not (row.mean.known and row.std.known and row.n.known and row.n.value >= 2):
+                raise
+        summary, assumed = published(row)
+        said = f"`{method.id}` was not rerun: its published mean, std and n stand in for it"
+        oriented = replace(summary, mean=self.sign * summary.mean)
+        return Sample(finished=oriented, published=True), (said, *assumed)
+
+    def pairs(self, baseline: Method) -> list[tuple[float, float]] | None:
+        """Return both arms' values seed by seed, where the file declares what a seed fixes in both.
+
+        None where it does not, where the baseline was not rerun, and below two common seeds.
+        """
+        ours, theirs = self.method.seeds.fixes.get(()), baseline.seeds.fixes.get(())
+        if not has_command(baseline) or not set(ours) & set(theirs) & SHARED:
+            return None
+        a, b = self.fresh(self.method), self.fresh(baseline)
+        first = dict(zip(a.seeds, a.values, strict=True))
+        second = dict(zip(b.seeds, b.values, strict=True))
+        shared = [seed for seed in first if seed in second]
+        if len(shared) < 2:
+            return None
+        return [(self.sign * first[seed], self.sign * second[seed]) for seed in shared]
+
+    def arms(self, baseline: Method) -> tuple[Arms, tuple[str, ...]]:
+        """Return both arms, oriented, and what had to be assumed of the baseline."""
+        theirs, said = self.baseline(baseline)
+        paired = None if theirs.published else self.pairs(baseline)
+        return Arms(ours=self.sample(self.method), theirs=theirs, pairs=paired), said
+
     def rows(self, method: Method) -> list[Result]:
         """Return the reported rows of a method on this dataset and metric."""
         return rows_of(self.claims, method, self.dataset, self.metric)
@@ -70,6 +127,16 @@ class Question:
     def row(self, method: Method) -> Result | None:
         """Return the reported row of a method, where there is exactly one."""
         return row_of(self.claims, method, self.dataset, self.metric)
+
+
+def published(row: Result) -> tuple[Summary, tuple[str, ...]]:
+    """Return a row's mean, spread and n, and what had to be assumed of them."""
+    n = row.n.value if row.n.known else None
+    spread = row.std.value if row.std.known else None
+    summary = Summary.published(row.centre.value, spread, n, kind=row.std_kind.get("sample"))
+    if spread is not None and row.std_kind.undeclared:
+        return summary, ("the kind of the published spread is not stated: taken as a sample std",)
+    return summary, ()
 
 
 def has_command(method: Method) -> bool:
@@ -102,16 +169,42 @@ def _why_all_failed(scores: SeedScores) -> str:
 
 
 def unruled(question: Question) -> str | None:
+    """Return what the rules for one number on one dataset cannot judge."""
+    if question.claim.kind == "equivalence":
+        return "a claim of type `equivalence`"
+    if len(question.datasets) > 1:
+        return f"a claim over several datasets ({', '.join(question.datasets)})"
+    return unanswered(question)
+
+
+def unanswered(question: Question) -> str | None:
     """Return what no rule can judge: the runs' last values answer another question than this."""
-    claim, datasets = question.claim, {*question.claim.datasets.get(()), question.dataset} - {""}
-    rows = question.rows(question.method)
+    claim, several = question.claim, len(question.datasets) > 1
     numbers = (claim.improvement, claim.value, claim.at_least, claim.at_most)
-    if claim.kind == "equivalence" or not any(leaf.known for leaf in numbers):
+    same = claim.kind == "equivalence"
+    if same and (several or claim.improvement.known or claim.baselines.undeclared):
+        return _equivalence(question)
+    if not same and not any(leaf.known for leaf in numbers):
         return f"a claim of type `{claim.kind}`"
     if claim.at_step.known:
         return "a value at a step (`at_step`); runs report their last value"
-    if len(datasets) > 1:
-        return f"a claim over several datasets ({', '.join(sorted(datasets))})"
-    if rows and not any(row.at.undeclared for row in rows):
+    if several and (claim.at_least.known or claim.at_most.known):
+        named = ", ".join(question.datasets)
+        return f"a bound over several datasets ({named}): claim it for each of them"
+    if any(_at_a_point(question.on(one)) for one in question.datasets or (question.dataset,)):
         return "a value at an operating point (`at`)"
     return None
+
+
+def _equivalence(question: Question) -> str:
+    claim = question.claim
+    if claim.improvement.known:
+        return "an equivalence that claims an improvement"
+    if claim.baselines.undeclared:
+        return "an equivalence without `baselines`"
+    return f"an equivalence over several datasets ({', '.join(question.datasets)})"
+
+
+def _at_a_point(question: Question) -> bool:
+    rows = question.rows(question.method)
+    return bool(rows) and not any(row.at.undeclared for row in rows)

@@ -10,25 +10,34 @@ import math
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from repcheck.confined import open_below
+from repcheck.metric_names import is_standard
 
 SIZE_CAP = 64 * 2**20
+OTHERS_CAP = 16 * 2**20
+MOST_OTHERS = 200
+NAME_CAP = 120
 OUT = "{out}"
 DEEPEST = 100
 LARGEST = 1e75  # its fourth power is still a number, so that no statistic overflows
 PICKS = ("last", "max", "min", "mean")
 _BEST = re.compile(r"@(max|min)\s*$")
 _FOUND: dict[str, Read] = {}
+_BESIDE: dict[str, Beside] = {}
 
 
 class NoMetric(Exception):
     """A number that is not there, with the reason in words."""
+
+
+class NoFile(NoMetric):
+    """A file that a run did not write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +53,26 @@ Read = Callable[[Left, str, str], float]
 """A reader takes what the run left, the path (empty for a scheme) and what to find there."""
 
 
+Beside = Callable[[str, str], Iterable[tuple[str, float]]]
+"""Takes a file's text and what is read from it; yields every number beside, by its path."""
+
+
 def reader(*names: str) -> Callable[[Read], Read]:
     """Register a reader under a scheme (`stdout`) or a file ending (`.json`)."""
 
     def register(function: Read) -> Read:
         for name in names:
             _FOUND[name] = function
+        return function
+
+    return register
+
+
+def beside(ending: str) -> Callable[[Beside], Beside]:
+    """Register what finds the other numbers in a file of this ending."""
+
+    def register(function: Beside) -> Beside:
+        _BESIDE[ending] = function
         return function
 
     return register
@@ -80,6 +103,59 @@ def _choose(text: str) -> tuple[Read, str, str]:
             return _FOUND[ending], path + ending, what
     known = ", ".join(sorted(_FOUND))
     raise NoMetric(f"no reader for `{text}`: expected FILE:WHAT with one of {known}")
+
+
+def others(left: Left, texts: Iterable[str]) -> dict[str, float] | None:
+    """Return the numbers that stand beside the read ones in the same files, by their paths.
+
+    Each is finite and one that can be compared; a number that `texts` read is not among them, and
+    one of the same path in a second file is called `path (2)`. At most 200 of at most 120
+    characters are kept, the names of standard metrics first, so that none is crowded out by
+    thousands of others. None: nobody looked. So it is where all is read from what was printed, and
+    where a file has more than 16 MiB or holds what cannot be understood.
+    """
+    found: dict[str, float] = {}
+    try:
+        files = _read_from(texts)
+        for path, names in files.items():
+            for name, value in _beside(left, path, names[0]):
+                if name not in names and len(name) <= NAME_CAP:
+                    found[f"{name} (2)" if name in found else name] = value
+    except NoMetric:
+        return None
+    kept = sorted(found, key=lambda name: not is_standard(name))[:MOST_OTHERS]
+    return {name: found[name] for name in kept} if files else None
+
+
+def _read_from(texts: Iterable[str]) -> dict[str, list[str]]:
+    files: dict[str, list[str]] = {}
+    for text in texts:
+        _, path, what = _choose(text)
+        if path:
+            files.setdefault(path, []).append(split_pick(what)[0])
+    return files
+
+
+def _beside(left: Left, path: str, what: str) -> Iterable[tuple[str, float]]:
+    look = _BESIDE.get(path[path.rindex(".") :])
+    if look is None:
+        raise NoMetric(f"nothing looks beside what is read from {path}")
+    try:
+        text = file_text(left, path, cap=OTHERS_CAP)
+    except NoFile:  # of a metric that is only wished for
+        return ()
+    return look(text, what)
+
+
+def usable(value: object) -> float | None:
+    """Return a JSON number as one that can be compared, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if abs(found) <= LARGEST else None
 
 
 def takes_best(text: str) -> bool:
@@ -141,11 +217,11 @@ def _shown(value: object) -> str:
     return names.get(type(value), f"{str(value)[:60]!r}")
 
 
-def file_text(left: Left, path: str) -> str:
+def file_text(left: Left, path: str, *, cap: int = SIZE_CAP) -> str:
     """Return the text of a file below the run's own folders.
 
-    No symbolic link is followed on the way and only a regular file of at most 64 MiB is read: what
-    a run wrote is not trusted.
+    No symbolic link is followed on the way and only a regular file of at most `cap` bytes (64 MiB)
+    is read: what a run wrote is not trusted.
 
     Raises:
         NoMetric: if there is no such file, with the reason.
@@ -153,9 +229,10 @@ def file_text(left: Left, path: str) -> str:
     base, parts = _below(left, path)
     with regular(_open_below(base, parts, path), path) as file:
         size = os.fstat(file.fileno()).st_size
-        if size > SIZE_CAP:
-            raise NoMetric(f"{path} has {size / 2**20:.0f} MiB; at most 64 MiB are read")
-        return file.read(SIZE_CAP).decode("utf-8-sig", errors="replace")
+        if size > cap:
+            most = f"at most {cap / 2**20:.0f} MiB are read"
+            raise NoMetric(f"{path} has {size / 2**20:.0f} MiB; {most}")
+        return file.read(cap).decode("utf-8-sig", errors="replace")
 
 
 def log_file(path: Path) -> IO[bytes]:
@@ -200,7 +277,7 @@ def _open_below(base: Path, parts: list[str], path: str) -> int:
             why = f"the run replaced or removed its own folder ({error.strerror})"
             raise NoMetric(f"{path} cannot be read: {why}") from None
         if isinstance(error, FileNotFoundError):
-            raise NoMetric(f"the run wrote no {path}") from None
+            raise NoFile(f"the run wrote no {path}") from None
         raise NoMetric(
             f"{path} cannot be read ({error.strerror}); links are not followed"
         ) from None

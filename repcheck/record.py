@@ -28,7 +28,8 @@ class Record:
     """One attempt at one run.
 
     `status` and `reason` speak of the whole; `metrics` were read with the texts in `readers`, so
-    that a mended reader can be applied to the stored files without a new run. `peak_rss_mb` is the
+    that a mended reader can be applied to the stored files without a new run. `others` are the
+    numbers beside them in the same files, by their paths; None: nobody looked. `peak_rss_mb` is the
     largest single process, in MiB. `environment` is all the run could see. `probe` says that one
     was put in, `lost` what of its record is not there and why, by the words of `Gap.what`.
     """
@@ -50,6 +51,7 @@ class Record:
     environment: Mapping[str, str] = field(default_factory=dict)
     readers: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, float] | None = None
     notes: tuple[str, ...] = ()
     stdout_sha256: str = ""
     stderr_sha256: str = ""
@@ -79,6 +81,7 @@ def run_of(
         status=record.status,
         reason=record.reason,
         metrics=record.metrics,
+        others=record.others,
         notes=record.notes,
         commands=spec.commands,
         exit_code=record.exit_code,

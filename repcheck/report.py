@@ -1,7 +1,8 @@
 """report.json: everything that was found, as plain data; the pages are made from it alone.
 
 The contract for every consumer, versioned by `SCHEMA`. Nothing a person sees in the HTML page is
-missing here. Arms are described in report_arms.py. What a probe saw stands in five places::
+missing here. Arms are described in report_arms.py, verdicts in report_verdicts.py, and `splits`,
+`sweeps` and `tuned` in report_splits.py. What a probe saw stands in five places::
 
     methods[].observed  [{key, declared, observed, state, ratio, level, source, why}]
                         state is same, differs, unit, unseen or undeclared
@@ -35,7 +36,8 @@ from repcheck.report_arms import arms
 from repcheck.report_budget import budget
 from repcheck.report_methods import methods, quantity
 from repcheck.report_runs import runs
-from repcheck.reproduction import Reproduction
+from repcheck.report_splits import splits, sweeps, tuned
+from repcheck.report_verdicts import described, reproduction
 from repcheck.rule import Judgement, Part, Rule, State
 from repcheck.runs import Runs, SeedKind
 from repcheck.tricks import TRICKS, Trick
@@ -83,6 +85,9 @@ def build(found: Found, made: Circumstances) -> Json:
     """Return the report as plain JSON data."""
     claims, conclusion = found.claims, found.conclusion
     judgements = _gathered(found.judgements)
+    known = Evidence(
+        claims=claims, runs=found.runs, arms=found.plan.arms, no_arms=found.plan.no_arms
+    )
     return {
         "repcheck": {"version": __version__, "schema": SCHEMA},
         "paper": _paper(claims),
@@ -108,6 +113,9 @@ def build(found: Found, made: Circumstances) -> Json:
         "judgements": [_judgement(j) for j in judgements],
         "rules": {code: _rule(found.rules[code]) for code in sorted({j.rule for j in judgements})},
         "arms": arms(found.plan, found.effects),
+        "splits": splits(known),
+        "sweeps": sweeps(known),
+        "tuned": tuned(known),
         "runs": runs(found.runs),
         "budget": budget(Evidence(claims=claims, runs=found.runs)),
         "methods": methods(Evidence(claims=claims, runs=found.runs)),
@@ -154,36 +162,18 @@ def _claim(claims: Claims, verdict: ClaimVerdict) -> Json:
         "method": claim.method.get(""),
         "baselines": list(claim.baselines.get(())),
         "dataset": claim.dataset.get(""),
+        "datasets": list(claim.datasets.get(())),
         "metric": claim.metric.get(""),
         "unit": metric.unit.get("") if metric else "",
         "higher_is_better": metric.higher_is_better.get(True) if metric else None,
         "where": claim.place.to_json(),
         "paper_where": claim.where.get(""),
-        "reproduction": _reproduction(verdict.reproduction),
-        "parts": [_reproduction(part) for part in verdict.parts],
+        "reproduction": reproduction(verdict.reproduction),
+        "parts": [reproduction(part) for part in verdict.parts],
+        "descriptive": [described(one) for one in verdict.descriptive],
         "fairness": _fairness(verdict.fairness),
         "headline": verdict.headline,
         "rules": verdict.states,
-    }
-
-
-def _reproduction(found: Reproduction) -> Json:
-    return {
-        "verdict": found.verdict,
-        "detail": found.detail,
-        "axis": found.axis,
-        "baseline": found.baseline or None,
-        "claimed": found.claimed,
-        "claimed_text": found.claimed_text,
-        "observed": found.observed,
-        "interval": list(found.interval) if found.interval else None,
-        "level": found.level,
-        "test": found.test,
-        "n": {"method": found.n_method, "baseline": found.n_baseline},
-        "seeds_needed": found.seeds_needed,
-        "rule": found.rule,
-        "caveats": list(found.caveats),
-        "reason": found.reason.value if found.reason else None,
     }
 
 

@@ -9,6 +9,7 @@ same plan, and an interrupted check goes on where it was.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -33,7 +34,7 @@ from repcheck.plan import (
 )
 from repcheck.reproduction import NOT_RUN, ONE_LOOK, reproduce
 from repcheck.runs import Runs, RunSpec
-from repcheck.stats.sequential import design_for
+from repcheck.stats.sequential import design_for, is_given_up
 
 UNPROBED = "the arm changes the running process, which needs the probe: leave out --no-probe"
 
@@ -141,11 +142,13 @@ class Course:
         arms: Sequence[Arm],
         stage: Stage,
     ) -> Plan:
-        need = _need(self.claims, comparison)
         for arm in arms:
-            if need is None or not worth_running(evidence, comparison, arm, stage):
+            if why := needless(evidence, comparison, arm, stage):
+                none = arm.refused(Missing(Reason.NOT_OBSERVED, why))
+                plan = replace(plan, no_arms=_once((*plan.no_arms, replace(none, needless=True))))
                 continue
             try:
+                need = _need(self.claims, comparison)
                 if arm.surgery and not self.options.probe:
                     raise Missing(Reason.NOT_OBSERVED, UNPROBED)
                 ready = self.size(arm, comparison) if AUTO in arm.set.values() else arm
@@ -201,54 +204,81 @@ def _affordable(plan: Plan) -> Plan:
 
 
 def _once(refused: Iterable[NoArm]) -> tuple[NoArm, ...]:
-    return tuple({(one.id, one.method): one for one in refused}.values())
+    return tuple({(one.id, one.method, one.dataset): one for one in refused}.values())
 
 
-def _need(claims: Claims, comparison: Comparison) -> Need | None:
-    """Return what an arm of a comparison has to report: the metrics of the claims on it."""
-    ours = comparison.method.id
-    found = [one for one in needs(claims)[0] if one.method == ours]
-    return next((one for one in found if comparison.dataset in {"", one.dataset}), None)
+def _need(claims: Claims, comparison: Comparison) -> Need:
+    """Return what an arm of a comparison has to report: the metrics of the claims on it.
+
+    Raises:
+        Missing: if none of these claims can be rerun.
+    """
+    ours, where = comparison.method.id, comparison.dataset
+    found, not_run = needs(claims)
+    for need in found:
+        if need.method == ours and where in {"", need.dataset}:
+            return need
+    names = {claim.id.get("") for claim in comparison.claims}
+    for gap in not_run:
+        if gap.method in {"", ours} and (gap.claim in names or where in {"", gap.dataset}):
+            raise Missing(gap.reason, gap.would_decide)
+    raise Missing(Reason.NOT_OBSERVED, f"a claim on `{ours}` that names a metric of its runs")
 
 
 def settled(evidence: Evidence) -> bool:
-    """Return whether every claim that can be judged has a verdict."""
+    """Return whether every claim that can be judged has a verdict, or is unlikely to get one.
+
+    To give up is not to decide: such a claim stays inconclusive, and the alphas of the looks do not
+    count on it (`stats.sequential`).
+    """
     for claim in evidence.claims.claims:
         for part in reproduce(evidence.claims, claim, evidence):
-            if part.verdict == "inconclusive":
+            if part.verdict == "inconclusive" and not is_given_up(part.caveats):
                 return False
             if part.verdict == NOT_RUN and part.reason is Reason.NOT_OBSERVED:
                 return False
     return True
 
 
-def worth_running(evidence: Evidence, comparison: Comparison, arm: Arm, stage: Stage) -> bool:
-    """Return whether an arm could still change what is concluded.
+def needless(evidence: Evidence, comparison: Comparison, arm: Arm, stage: Stage) -> str:
+    """Return why an arm could no longer change what is concluded; "" where it could.
 
     Once every difference at once explains next to nothing, no single one of them can; a baseline
     needs no longer training for equal FLOPs where one as dear a sample has decided, and a method no
     shorter one where the baseline's longer one has. What the authors ask for is always run.
     """
-    if not arm.ours:
-        return True
-    known = evidence.get(Effects).on(comparison) if evidence.runs else ()
-    if stage == "factor":
-        return not _all(known, lambda one: len(one.arm.factors) > 1, _innocent)
+    if not arm.ours or not evidence.runs:
+        return ""
+    known = evidence.get(Effects).on(comparison)
     axis = arm.target.axis if arm.target else ""
-    if axis == "train_flops" and _all(
-        known, lambda one: _to(one.arm.target, "flops a sample"), _decided
+    if stage == "factor":
+        if innocent := _all(known, lambda one: len(one.arm.factors) > 1, _innocent):
+            return f"all differences at once explain {_most(innocent)} of the gain"
+        return ""
+    if axis == "train_flops" and (
+        found := _all(known, lambda one: _to(one.arm.target, "flops a sample"), _decided)
     ):
-        return False
-    if stage == "aligned-down":
-        return not _all(known, lambda one: _to(one.arm.target, axis), _decided)
-    return True
+        return f"`{found[0].arm.id}`, as dear a sample, has decided already"
+    if stage == "aligned-down" and (
+        found := _all(known, lambda one: _to(one.arm.target, axis), _decided)
+    ):
+        return f"`{found[0].arm.id}` has decided already"
+    return ""
+
+
+def _most(known: Iterable[Effect]) -> str:
+    """Return the largest share that one of them leaves possible, rounded up."""
+    found = (one.attribution.explained_at_most for one in known if one.attribution is not None)
+    most = math.ceil(100 * max(share or 0.0 for share in found) - 1e-9)
+    return f"at most {most} %" if most else "none"
 
 
 def _all(
     known: Iterable[Effect], which: Callable[[Effect], bool], holds: Callable[[Effect], bool]
-) -> bool:
+) -> list[Effect]:
+    """Return the effects of a sort if there are any and it holds for all of them, else none."""
     chosen = [one for one in known if which(one)]
-    return bool(chosen) and all(map(holds, chosen))
+    return chosen if all(map(holds, chosen)) else []
 
 
 def _to(target: Target | None, axis: str) -> bool:

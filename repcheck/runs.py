@@ -83,9 +83,11 @@ class RunSpec:
 class Run:
     """One finished run, as its stored record says.
 
-    `metrics` are in each metric's own unit; `reason` says in words why a status is not `ok`;
-    `attempts` counts every start of this run, this one included; `notes` are remarks on how the
-    metrics were read. `observation` is what a probe saw of it, if one was in it.
+    `metrics` are in each metric's own unit; `others` are the numbers beside them in the same files
+    as they stand there, by their paths (None: no such file was looked at); `reason` says in words
+    why a status is not `ok`; `attempts` counts every start of this run, this one included; `notes`
+    are remarks on how the metrics were read. `observation` is what a probe saw of it, if one was
+    in it.
     """
 
     key: str
@@ -99,6 +101,7 @@ class Run:
     status: Status
     reason: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, float] | None = None
     notes: tuple[str, ...] = ()
     commands: tuple[tuple[str, ...], ...] = ()
     exit_code: int | None = None

@@ -19,7 +19,7 @@ from repcheck.machine import lock, processes
 from repcheck.machine.artifact import Tree, copy
 from repcheck.machine.child import Command, Ended, Limits, free_mb, run, signal_name
 from repcheck.machine.environment import environment, program, short
-from repcheck.reader import OUT, Left, NoMetric, read
+from repcheck.reader import OUT, Left, NoMetric, others, read
 from repcheck.record import Record, Step
 from repcheck.runs import RunSpec, Status
 from repcheck.store import COPY, PROBE, Attempt, clear, mended
@@ -99,6 +99,7 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
         notes: tuple[str, ...] = ()
         if outcome.status is Status.OK:
             outcome, metrics, notes = _read_metrics(spec, left, outcome)
+        beside = others(left, spec.readers.values()) if outcome.status is Status.OK else None
         if outcome.status is Status.DISK:
             clear(folder, out=True)
     return Record(
@@ -118,6 +119,7 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
         environment=visible,
         readers=_how(spec),
         metrics=metrics,
+        others=beside,
         notes=notes,
         stdout_sha256=hashes[0],
         stderr_sha256=hashes[1],
@@ -321,11 +323,13 @@ def reread(spec: RunSpec, record: Record, folder: Path) -> Record:
     texts = {name: text for name, text in spec.readers.items() if name not in same}
     left = Left(out=folder / "out", stdout=folder / "stdout.log")
     metrics, missing, notes = read_all(spec, left, texts)
+    beside = None if missing else others(left, spec.readers.values())
     return replace(
         record,
         status=Status.NO_METRIC if missing else Status.OK,
         reason="; ".join(missing),
         readers=wanted,
         metrics=same | metrics,
+        others=beside,
         notes=notes,
     )

@@ -69,6 +69,8 @@ _WITH_UNIT = re.compile(
     r"(?:[eE][-+]?[0-9]+)?)\s*(\S.*)?",
     re.DOTALL,
 ).fullmatch
+_IN_BRACKETS = re.compile(r"\(\s*[0-9.,]+\s*\)\s*%?").fullmatch
+_INEQUALITY = re.compile(r"^(?:[pP]\s*)?(?:<=|>=|<|>|=|≤|≥)?\s*")
 _DIGITS = 400  # longer than any number that a float can hold
 
 _SCALE = {
@@ -118,7 +120,8 @@ _KNOWN = {
 def read_number(text: str, unit: str = "count") -> Reading:
     """Read a printed number into a unit.
 
-    The units: seconds, minutes, hours, ms, MB, GB, flops, rate, count, score, gain.
+    The units: seconds, minutes, hours, ms, MB, GB, flops, rate, count, score, gain, p (a p-value,
+    which may be a bound: `"< .05"`).
     MACs are scaled by their prefix only and never doubled: the unit text says what they are.
     A percentage keeps its printed size (`"94.3 %"` is 94.3, unit `%`).
 
@@ -130,14 +133,16 @@ def read_number(text: str, unit: str = "count") -> Reading:
         return Reading(_finite(float(text) if broken else int(text), text))
     text = text.strip().replace("\N{MINUS SIGN}", "-")
     if len(text) >= _DIGITS:
-        raise NotANumber("is far too long for a number")
+        raise NotANumber("is far too long for a number", "write the digits that the paper prints")
     if _BASED(text):
         return Reading(int(text, 0))
     if _NOT_FINITE(text):
         raise NotANumber(f"`{text}` is not a finite number", "write the number, or `undeclared`")
+    if unit == "p":
+        text = _INEQUALITY.sub("", text)
     match = _WITH_UNIT(text)
     if match is None:
-        raise NotANumber(f"`{_short(text)}` is not a number")
+        raise NotANumber(f"`{_short(text)}` is not a number", _inexact(text))
     number, printed = match[1].replace(",", ""), (match[2] or "").strip()
     value = int(number) if _WHOLE(number) else float(number)
     return _in_unit(value, printed, unit, text) if printed else Reading(_finite(value, text))
@@ -164,9 +169,20 @@ def _printed_score(printed: str, text: str) -> str:
         return "%"
     if printed in _POINTS:
         return "points"
-    if printed[0].isdigit() or printed[0] in ",;:-+.(" or len(printed) > 40:
-        raise NotANumber(f"`{_short(text)}` is not one number")
+    if _IN_BRACKETS(printed):
+        raise NotANumber(f"`{_short(text)}` is two numbers", "write the spread beside it, as `std`")
+    if printed[0].isdigit() or printed[0] in ",;:-+.(_/" or len(printed) > 40:
+        raise NotANumber(f"`{_short(text)}` is not one number", "write each number by itself")
     return printed
+
+
+def _inexact(text: str) -> str:
+    """Return how to write what is no exact number: a bound, an estimate, marked or empty text."""
+    if not text or not any(character.isdigit() for character in text):
+        return "write the number, or `undeclared`"
+    if text[0] in "~≈<>≤≥":
+        return "write the number as the paper's table has it; a bound is no number"
+    return "write the digits alone, without marks"
 
 
 def _factor(printed: str, unit: str) -> float | None:

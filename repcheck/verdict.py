@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repcheck.claims.model import Claim
+from repcheck.descriptive import Described, described
 from repcheck.errors import Reason
 from repcheck.fact import Evidence
 from repcheck.facts.effects import Effects
@@ -25,7 +26,10 @@ _SPOKEN = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimVerdict:
-    """Both verdicts on one claim; `parts` are the reproduction verdicts it is made of."""
+    """Both verdicts on one claim; `parts` are the reproduction verdicts it is made of.
+
+    `begun` says that the method was rerun on some dataset of a claim over several.
+    """
 
     claim: Claim
     reproduction: Reproduction
@@ -33,6 +37,8 @@ class ClaimVerdict:
     fairness: Fairness
     headline: str
     states: dict[str, int]
+    descriptive: tuple[Described, ...] = ()
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,15 @@ def _verdict(evidence: Evidence, claim: Claim, bearing: Sequence[Judgement]) -> 
         fairness=fair,
         headline=_headline(claim, own, fair),
         states=dict(Counter("note" if j.is_note else j.state.value for j in bearing)),
+        descriptive=described(evidence.claims, claim, evidence),
+        begun=_begun(evidence, claim),
+    )
+
+
+def _begun(evidence: Evidence, claim: Claim) -> bool:
+    names = claim.datasets.get(())
+    return len(names) > 1 and any(
+        run.method == claim.method.get("") and run.dataset in names for run in evidence.runs
     )
 
 
@@ -114,7 +129,7 @@ def _end(verdict: ClaimVerdict) -> str:
         return _ENDS[own.verdict]
     if own.reason in _NOT_JUDGED:
         return _NOT_JUDGED[own.reason]
-    partly = any(part.verdict != NOT_RUN for part in verdict.parts)
+    partly = verdict.begun or any(part.verdict != NOT_RUN for part in verdict.parts)
     return "was rerun only in part" if partly else "was not rerun"
 
 

@@ -673,8 +673,9 @@ def main(arguments: list[str]) -> None:
     torch.manual_seed(0)
     full = "--full" in arguments
     [who, *names] = [word for word in arguments if word != "--full"]
-    if who == "torch":
-        importlib.import_module("torch._dynamo")  # else every child takes a second for it
+    # Else every child takes a second for it.
+    if heavy := {"torch": "torch._dynamo", "fvcore": "fvcore.nn"}.get(who):
+        importlib.import_module(heavy)
     found = {}
     for case in cases(full=full):
         if names and case.name not in names:

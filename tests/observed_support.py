@@ -44,6 +44,7 @@ OF_RUN = {
     "dataset",
     "arm_kind",
     "wall_s",
+    "others",
 }
 ADAPTER: TypeAdapter[Observation] = TypeAdapter(Observation)
 

@@ -150,7 +150,7 @@ AMISS = [
     ("seeds", "method,mean,n,per_seed\na,93.4,3,93.4 92.0 91.0\n", "cannot be"),
     ("relations", "m,top-1 acc,top-5 acc\na,93.4,92.0\n", "which it cannot be"),
     ("averages", "m,a,b,avg\nx,1.0,3.0,2.0\ny,5.0,7.0,6.0\nv,6.0,4.0,5.0\nz,1.0,4.0,9.0\n", "not"),
-    ("bold", "m,acc,f1\na,**93.1**,3\nb,94.5,**4**\n", "and b has 94.5"),
+    ("bold", "m,acc,f1\na,**93.1**,3\nb,94.5,**4**\n", "b has 94.5"),
 ]  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def test_what_is_amiss_is_found_by_its_check_alone(
         ("m,a,b,c,avg\nx,1.0,2.0,3.0,1.5\ny,5.0,6.0,7.0,5.5\n", "without c"),
         ("m,mnli-m,mnli-mm,rte,avg\nx,84.0,86.0,61.0,73.0\n", "one task"),
         (ROW + "a,d,b,76.3,0.9,3,,,,0.01\nb,d,b,75.8,0.5,5,,,,\n", "conclusion at 5 % turns"),
-        ("m,acc\na,**93.1**\nb,94.5\n", "and b has 94.5"),
+        ("m,acc\na,**93.1**\nb,94.5\n", "b has 94.5"),
         ("m,top-1,top-5\na,23.9,7.1\n", "which it cannot be"),
         ("m,acc\na,93.4 (+9.9)\nb,92.0\n", "over no row"),
         ("m,acc,rank\na,93.1,1\nb,94.5,1\n", "the columns give 2 to 2"),
@@ -257,4 +257,53 @@ def test_n_test_holds_every_share_against_the_grid(tmp_path: Path) -> None:
     assert examined(file, n_test=None, form="table")[1] == 0
     said, code = examined(file, n_test=1000, form="table")
     assert code == 1
-    assert "94.37 with 1,000 answers" in said
+    assert "94.37 cannot be reached with 1,000 answers" in said
+
+
+AWKWARD = r"""
+,ImageNet,,Cost,,
+Model,Top-1 (%) $\uparrow$,Top-5 (%) $\uparrow$,Latency [ms] $\downarrow$,FLOPs (G),n
+Net \cite{he},76.1,92.9,"5.1",4.1,1
+\textbf{Ours},\textbf{82.9} $\pm$ 0.1,\underline{81.2},\textbf{9.3},>4.6,3
+Ours-L,83.5*,-,7.0,n/a,1
+"""
+
+
+def test_a_header_of_two_rows_is_read_as_one_and_names_lose_their_marks(tmp_path: Path) -> None:
+    read = read_table(table(tmp_path, AWKWARD.lstrip()))
+    assert read.headers == (
+        "ImageNet Top-1 (%) ↑", "ImageNet Top-5 (%) ↑", "Cost Latency [ms] ↓", "Cost FLOPs (G)",
+    )  # fmt: skip
+    assert {entry.method for entry in read.entries} == {"Net", "Ours", "Ours-L"}
+    found = {(one.check, one.severity): one.message for one in answers_of(read) if one.severity}
+    assert "82.9 is above" in found["relations", "minor"]
+    assert found["bold", "note"].endswith("5.1, and lower is better")
+
+
+def test_columns_of_one_name_are_told_apart_and_all_are_read(tmp_path: Path) -> None:
+    read = read_table(table(tmp_path, "m,acc,acc\na,93.1,91.0\nb,92.4,90.0\n"))
+    assert read.headers == ("acc", "acc (again)")
+    assert len(read.entries) == 4
+
+
+def test_the_page_ends_with_what_was_not_tested_and_why(tmp_path: Path) -> None:
+    file = table(tmp_path, AWKWARD.lstrip())
+    said = examined(file, n_test=None, form="table")[0].splitlines()
+    ends = said[said.index("  not tested:") + 1 :]
+    assert any(one.startswith("    counts: 5 not testable: the number of test") for one in ends)
+    assert "    p-values: nothing to test: no p-value (a column p)" in ends
+    assert "  cells without a number: 2 (`-`, `n/a`)" in said
+
+
+def test_seeds_that_only_one_set_of_counts_gives_are_told(tmp_path: Path) -> None:
+    file = table(tmp_path, ROW + "a,d,acc,80.00,2.00,3,50,,,\n")
+    said, code = examined(file, n_test=None, form="table")
+    assert code == 0
+    assert "can only be of the seeds 78.00, 80.00, 82.00 (39, 40, 41 of 50)" in said
+
+
+def test_a_listed_seed_off_the_grid_is_found(tmp_path: Path) -> None:
+    text = "method,metric,mean,n,n_test,per_seed\na,acc,93.28,3,1000,93.40 92.97 93.47\n"
+    found = only(tmp_path, text)
+    assert found.message.startswith("seed 2 of the list, 92.97, cannot be reached with 1,000")
+    assert "under any rounding" in found.message

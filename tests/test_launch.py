@@ -489,3 +489,28 @@ def test_a_report_from_a_folder_sees_what_the_check_saw(tmp_path):
     assert len(runs) == 6
     assert all(run.observation is not None and run.observation.seen for run in runs)
     assert folder.runs(folder.plan()) == runs
+
+
+# --- the numbers beside the metrics -------------------------------------------------------------
+
+
+def test_the_numbers_beside_are_kept_with_a_run_and_follow_a_mended_reader(tmp_path):
+    both = (
+        'import json, sys; json.dump({"acc": 0.5, "f1": 0.25}, open(sys.argv[2] + "/m.json", "w"))'
+    )
+    root = artifact(tmp_path, both)
+    (first,) = run_all(tmp_path, plan(root, spec()), probe=False)
+    assert (first.metrics, first.others) == ({"acc": 0.5}, {"f1": 0.25})
+    mended = spec(reader="{out}/m.json:f1")
+    (again,) = run_all(tmp_path, plan(root, mended), probe=False)
+    assert (again.metrics, again.others, again.attempts) == ({"acc": 0.25}, {"acc": 0.5}, 1)
+    stored_one = stored.record(directory(tmp_path, first) / "record.json")
+    assert stored_one is not None
+    assert stored_one.others == {"f1": 0.25}
+
+
+def test_of_a_run_whose_metric_was_printed_nothing_beside_was_looked_at(tmp_path):
+    run = run_one(tmp_path, "print('acc 0.5')", reader=r"stdout:acc ([\d.]+)", probe=False)
+    assert (run.metrics, run.others) == ({"acc": 0.5}, None)
+    failed = run_one(tmp_path / "b", "raise SystemExit(3)", probe=False)
+    assert failed.others is None

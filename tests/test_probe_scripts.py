@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,10 @@ def start(folder: Path, *command: str, probe: bool = True) -> subprocess.Complet
 
 def seen(folder: Path, *command: str) -> Observation:
     start(folder, *command)
+    return observed(folder)
+
+
+def observed(folder: Path) -> Observation:
     observation = observe(folder / "record", files_root=folder)
     assert observation.seen
     assert observation.probe_errors == ()
@@ -45,13 +51,28 @@ def seen(folder: Path, *command: str) -> Observation:
     return observation
 
 
+Probed = Callable[..., tuple[subprocess.CompletedProcess[str], Path]]
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> Probed:
+    """Run a command with the probe, once for all tests that look at its folder."""
+
+    @cache
+    def run(*command: str) -> tuple[subprocess.CompletedProcess[str], Path]:
+        folder = tmp_path_factory.mktemp("probed")
+        return start(folder, *command), folder
+
+    return run
+
+
 def of_size(observation: Observation, examples: int) -> EvaluatedSet:
     (found,) = [one for one in observation.sets if one.examples == examples]
     return found
 
 
-def test_a_plain_loop_is_counted_exactly(tmp_path: Path) -> None:
-    observation = seen(tmp_path, "plain_loop.py", "7")
+def test_a_plain_loop_is_counted_exactly(probed: Probed) -> None:
+    observation = observed(probed("plain_loop.py", "7")[1])
     training = observation.training
     assert training is not None
     assert (training.steps, training.samples, training.drawn) == (20, 640, 640)
@@ -134,14 +155,15 @@ def _two_ranks(observation: Observation) -> None:
     assert sorted(p.rank for p in observation.processes if p.rank is not None) == [0, 1]
 
 
-def test_mixed_precision_workers_and_a_resumed_checkpoint(tmp_path: Path) -> None:
-    first = seen(tmp_path / "first", "mixed_precision.py", "0", "2")
+def test_mixed_precision_workers_and_a_resumed_checkpoint(probed: Probed, tmp_path: Path) -> None:
+    before = probed("mixed_precision.py", "0", "2")[1]
+    first = observed(before)
     assert first.training is not None
     assert (first.training.steps, first.training.samples, first.training.unique) == (6, 192, 96)
     assert first.loads == ()
     second = tmp_path / "second"
     second.mkdir()
-    shutil.copy(tmp_path / "first" / "checkpoint.pt", second)
+    shutil.copy(before / "checkpoint.pt", second)
     resumed = seen(second, "mixed_precision.py", "2", "4")
     assert resumed.training is not None
     assert resumed.training.steps == 6
@@ -174,12 +196,12 @@ def test_numpy_alone_is_seen_but_no_training_is_claimed_of_it(tmp_path: Path) ->
     assert {seed.lib for seed in observation.seeds} == {"numpy.generator"}
 
 
-@pytest.mark.parametrize("command", [("plain_loop.py", "3"), ("mixed_precision.py", "0", "2")])
+@pytest.mark.parametrize("command", [("plain_loop.py", "7"), ("mixed_precision.py", "0", "2")])
 def test_trained_weights_are_bitwise_the_same_with_and_without_the_probe(
-    tmp_path: Path, command: tuple[str, ...]
+    probed: Probed, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     made = "weights.pt" if command[0] == "plain_loop.py" else "checkpoint.pt"
-    with_probe = start(tmp_path / "with", *command)
-    without = start(tmp_path / "without", *command, probe=False)
+    with_probe, folder = probed(*command)
+    without = start(tmp_path, *command, probe=False)
     assert with_probe.stdout == without.stdout
-    assert (tmp_path / "with" / made).read_bytes() == (tmp_path / "without" / made).read_bytes()
+    assert (folder / made).read_bytes() == (tmp_path / made).read_bytes()

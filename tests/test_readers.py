@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from repcheck import discover, readers
-from repcheck.reader import Left, NoMetric, read, takes_best
+from repcheck.reader import MOST_OTHERS, NAME_CAP, Left, NoMetric, others, read, takes_best
 
 discover.modules(readers)
 
@@ -145,3 +146,76 @@ def test_taking_the_best_of_several_values_is_visible_in_the_text():
     assert takes_best("{out}/l.jsonl:loss@min")
     assert not takes_best("{out}/t.csv:acc@last")
     assert not takes_best("stdout:best@max")
+
+
+# --- the numbers beside -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "beside"),
+    [
+        (
+            "{out}/m.json:test.acc",
+            {"lr": 0.1, "test.f1": 0.7, "test.top.5": 0.9, "n": 12.0, "big": 1e30},
+        ),
+        ("{out}/rows.json:-1.acc", {"-1.nll": 0.4}),
+        ("{out}/t.csv:acc@max", {"epoch": 2.0, "f1": 0.25}),
+        ("{out}/l.jsonl:acc", {"val.f1": 0.3}),
+        (r"stdout:acc ([\d.]+)", None),
+    ],
+)
+def test_the_other_numbers_of_a_metrics_file_are_taken_down(tmp_path, text, beside):
+    files = left(
+        tmp_path,
+        m_json='{"lr": 0.1, "test": {"acc": 0.9, "f1": 0.7, "top": {"5": 0.9}, "none": null},'
+        ' "n": 12, "yes": true, "nan": NaN, "inf": -Infinity, "huge": 1' + "0" * 400 + ","
+        ' "big": 1e30, "far": 1e80, "word": "0.5", "history": [1, 2]}',
+        rows_json='[{"acc": 0.1, "nll": 9}, {"acc": 0.2, "nll": 0.4}]',
+        t_csv="epoch,acc,f1,note\n1,0.6,0.5,x\n2,0.5,0.25,y\n3,,0.125,z\n",
+        l_jsonl='{"acc": 0.2, "lr": 1}\n{"acc": 0.4, "val": {"f1": 0.3}}\n{"done": 1}\n',
+        stdout="acc 0.9\n",
+    )
+    assert others(files, [text]) == beside
+
+
+def test_two_files_and_several_metrics_of_one_are_looked_at_once_each(tmp_path):
+    files = left(tmp_path, a_json='{"acc": 1, "f1": 2, "nll": 3}', b_json='{"acc": 4, "nll": 5}')
+    texts = ["{out}/a.json:acc", "{out}/a.json:f1", "{out}/b.json:acc", "{out}/none.json:ece"]
+    assert others(files, texts) == {"nll": 3, "nll (2)": 5}
+
+
+def test_thousands_of_numbers_crowd_out_no_standard_metric(tmp_path):
+    files = left(
+        tmp_path,
+        m_json=json.dumps({"acc": 1} | {f"k{n}": n for n in range(5_000)} | {"macro_f1": 0.5}),
+        long_json=json.dumps({"acc": 1, "a" * NAME_CAP: 2, "a" * (NAME_CAP + 1): 3}),
+    )
+    found = others(files, ["{out}/m.json:acc"])
+    assert found is not None
+    assert len(found) == MOST_OTHERS
+    assert found["macro_f1"] == 0.5
+    assert others(files, ["{out}/long.json:acc"]) == {"a" * NAME_CAP: 2}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"acc": 1} | {f"k{n}": n for n in range(300_000)}),
+        '{"acc": 1, "a": ' * 5_000 + "1" + "}" * 5_000,
+        '{"acc": 1, "pad": "' + "x" * (17 * 2**20) + '"}',
+        '{"acc": 1, "deep": ' + "[" * 100_000,
+        "[1, 2",
+    ],
+    ids=["many", "deep", "large", "torn", "no JSON"],
+)
+def test_a_hostile_metrics_file_was_not_looked_at_or_is_cut_short(tmp_path, content):
+    files = left(tmp_path, m_json=content)
+    found = others(files, ["{out}/m.json:acc"])
+    assert found is None or len(found) <= MOST_OTHERS
+
+
+def test_a_link_in_place_of_a_metrics_file_is_not_followed_by_the_look_beside(tmp_path):
+    files = left(tmp_path)
+    (tmp_path / "secret.json").write_text('{"acc": 1, "pin": 1234}')
+    (files.out / "m.json").symlink_to(tmp_path / "secret.json")
+    assert others(files, ["{out}/m.json:acc"]) is None

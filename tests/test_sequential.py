@@ -21,6 +21,8 @@ from repcheck.stats.sequential import (
     chance_of_a_verdict,
     criteria_at,
     design_for,
+    given_up,
+    is_given_up,
     look,
     next_look,
     step,
@@ -72,12 +74,12 @@ def test_sure_claims_save_four_trainings_in_ten_and_less_sure_ones_a_quarter():
 
 def test_the_looks_cost_little_power_and_giving_up_early_less():
     normal = courses(10)
-    for effect, lost, given_up in ((1.0, 0.10, 0.03), (2.0, 0.012, 0.005)):
+    for effect, lost, hasty in ((1.0, 0.10, 0.03), (2.0, 0.012, 0.005)):
         fixed = simulated.ends(FIXED, normal, effect).above
         patient = simulated.ends(DEFAULT, normal, effect, futility=False).above
         found = simulated.ends(DEFAULT, normal, effect).above
         assert fixed - found <= lost
-        assert 0 <= patient - found <= given_up
+        assert 0 <= patient - found <= hasty
 
 
 def test_giving_up_early_never_makes_a_wrong_verdict():
@@ -204,6 +206,18 @@ def test_an_estimate_at_the_threshold_is_given_up_half_way_and_not_before():
     # On the other side of the threshold just as far.
     hopeful = judged([x - 1.5 for x in WIDE], WIDE, 5)
     assert (hopeful.verdict, next_look(DEFAULT, 5, hopeful)) == ("inconclusive", 6)
+
+
+def test_only_an_open_verdict_with_seeds_left_is_given_up_in_words_that_are_known_again():
+    hopeless = judged([x + CLAIM.claimed / 2 for x in WIDE], WIDE, 5)
+    said = given_up(DEFAULT, 5, hopeless)
+    assert said.endswith(step(DEFAULT, 5, hopeless).in_words)
+    assert is_given_up(["another caveat", said])
+    assert given_up(DEFAULT, 10, hopeless) == ""
+    assert given_up(DEFAULT, 5, judged([x + 3.5 for x in WIDE], WIDE, 5)) == ""
+    sure = judged([9.0, 9.1, 9.2], [0.0, 0.1, 0.2], 3)
+    assert given_up(DEFAULT, 3, sure) == ""
+    assert not is_given_up(["another caveat", step(DEFAULT, 3, sure).in_words])
 
 
 @pytest.mark.parametrize(("gain", "goes_on"), [(1.4, False), (1.8, True), (0.2, True)])

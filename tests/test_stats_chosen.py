@@ -15,6 +15,8 @@ from repcheck.stats.chosen import (
     against_fresh,
     best_of,
     log_likelihood,
+    power_against_fresh,
+    power_of_ranks,
     rank_of,
     tries_where_known,
 )
@@ -91,7 +93,7 @@ def test_one_claim_cannot_be_found_and_ten_best_of_five_can():
     found = best_of([Rank(above=0, reruns=5)] * 10)
     assert found.p == pytest.approx(6.0**-10)
     assert (found.k_hat, found.k_high) == (1000.0, None)
-    assert "as the best of at least 1000 tries would" in found.in_words
+    assert "as the best of 23 tries or more would (95 % interval; p = 1.7e-08" in found.in_words
     assert found.k_low > 5
 
 
@@ -176,6 +178,24 @@ def test_the_best_three_of_twenty_seeds_are_found_as_often_as_published():
     honest = random.normal(size=(400, 3))
     wrong = np.mean([against_fresh(a, b).p <= 0.05 for a, b in zip(honest, fresh, strict=True)])
     assert wrong < 0.08
+
+
+def test_the_power_of_both_tests_is_the_published_one():
+    assert power_of_ranks([5] * 10, made=5) == pytest.approx(0.988, abs=0.012)
+    assert power_of_ranks([5] * 5, made=5) == pytest.approx(0.832, abs=0.04)
+    assert power_of_ranks([10] * 5, made=3) == pytest.approx(0.59, abs=0.05)
+    assert power_of_ranks([3], made=20) == power_of_ranks([18], made=20) == 0.0
+    assert power_of_ranks([19], made=20) == pytest.approx(20 / 39)  # K / (K + m)
+    assert power_of_ranks([5] * 6, made=1) <= 0.05
+    random = np.random.default_rng(4)
+    for published, fresh, power in ((3, 5, 0.60), (3, 10, 0.80), (5, 5, 0.70), (5, 10, 0.80)):
+        found = power_against_fresh(published, fresh, random=random)
+        assert found == pytest.approx(power, abs=0.045)
+    assert power_against_fresh(3, 5, random=random, alpha=0.017) == 0.0
+    with pytest.raises(ValueError, match="cannot be tested"):
+        power_against_fresh(21, 5, random=random)
+    with pytest.raises(ValueError, match="every claim needs a rerun"):
+        power_of_ranks([])
 
 
 def test_there_are_innocent_reasons_to_name():

@@ -10,6 +10,11 @@ from repcheck.claims.problems import Problem
 from repcheck.where import Where
 
 _BRACES = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
+_MARKS = (
+    "expected comment or line break",
+    "expected alphabetic or numeric",
+    "chomping or indentation",
+)
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'")
 
 
@@ -47,6 +52,10 @@ def explained(error: yaml.YAMLError, text: str, shown: str) -> Problem:
 def _usual_cause(what: str) -> str:
     if "mapping values are not allowed" in what:
         return "quote text that contains `: `"
+    if any(one in what for one in _MARKS):
+        return "quote text that begins with >, |, *, & or !"
+    if "block sequence entries" in what:
+        return "quote a lone `-`, or begin the list on a line of its own"
     if "nested deeper" in what:
         return "a claims file needs less than ten"
     if "cannot start any token" in what:

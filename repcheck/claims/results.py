@@ -14,8 +14,8 @@ from repcheck.claims.kinds import (
     Names,
     Natural,
     Positive,
+    PValue,
     Score,
-    Share,
     StdKind,
     Whole,
     silent,
@@ -105,7 +105,7 @@ class Significance(Section):
     """The test that the paper reports."""
 
     test: Stated[str] = NOTHING
-    p: Stated[Share] = NOTHING
+    p: Stated[PValue] = NOTHING
     statistic: Stated[float] = NOTHING
     df: Stated[float] = NOTHING
 

@@ -25,6 +25,7 @@ _REQUIRED = {
     "Result": ["method", "metric"],
 }
 _PRINTED: Schema = {"type": "string", "pattern": r"^\s*[-+\u2212]?(\d|\.\d)"}
+_P_VALUE: Schema = {"type": "string", "pattern": r"^\s*([pP]\s*)?[<>=\u2264\u2265]*\s*(\d|\.\d)"}
 
 
 def schema() -> Schema:
@@ -157,6 +158,7 @@ class _Maker:
 
 def _number(marks: tuple[Any, ...]) -> Schema:
     number: Schema = {"type": "number"}
+    printed = _P_VALUE if Unit("p") in marks else _PRINTED
     for mark in marks:
         if isinstance(mark, Ge):
             number["minimum"] = mark.ge
@@ -164,7 +166,7 @@ def _number(marks: tuple[Any, ...]) -> Schema:
             number["exclusiveMinimum"] = mark.gt
         elif isinstance(mark, Le):
             number["maximum"] = mark.le
-    return {"anyOf": [number, _PRINTED]}
+    return {"anyOf": [number, printed]}
 
 
 def _account() -> dict[str, Schema]:

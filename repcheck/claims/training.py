@@ -121,12 +121,20 @@ class Search(Section):
 
 @section
 class Tuning(Section):
-    """How the hyperparameters were found; `split` is the one that ranked the trials."""
+    """How the hyperparameters were found; `split` is the one that ranked the trials.
+
+    `scores` are those of the trials, one each, in the metric of the claim; `scores_from` names a
+    column of a file of the artifact that holds them (`sweep.csv:val_accuracy`). `sweep` asks for
+    reruns at half and twice the value of each hyperparameter that it names, one at a time.
+    """
 
     method: Stated[str] = NOTHING
     trials: Stated[Whole] = NOTHING
     space: Stated[Free] = NOTHING
     split: Stated[Literal["train", "val", "test"]] = NOTHING
+    scores: Stated[tuple[float, ...]] = NOTHING
+    scores_from: Stated[str] = NOTHING
+    sweep: Stated[Any] = NOTHING
 
 
 @section

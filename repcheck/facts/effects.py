@@ -112,9 +112,11 @@ class Effects(Fact):
     def draw(cls, evidence: Evidence) -> Self:
         """Judge each arm's runs; without arms there are no effects."""
         made = _Maker(evidence.claims, evidence.runs, evidence.get(Factors))
+        # An arm of a sweep asks how wide a gain is, and not where it comes from.
+        arms = [arm for arm in evidence.arms if arm.change != "sweep"]
         return cls(
-            effects=_weighed(tuple(made.effects(evidence.arms))) if evidence.runs else (),
-            refused=evidence.no_arms,
+            effects=_weighed(tuple(made.effects(arms))) if evidence.runs else (),
+            refused=tuple(one for one in evidence.no_arms if one.change != "sweep"),
         )
 
     def on(self, comparison: Comparison) -> tuple[Effect, ...]:
@@ -123,8 +125,12 @@ class Effects(Fact):
 
     def lacking(self, comparison: Comparison) -> tuple[NoArm, ...]:
         """Return the arms that a comparison needs and that cannot be made."""
-        pair = {comparison.method.id, comparison.baseline.id}
-        return tuple(one for one in self.refused if {one.method, one.beside} == pair)
+        pair, on = {comparison.method.id, comparison.baseline.id}, {"", comparison.dataset}
+        return tuple(
+            one
+            for one in self.refused
+            if {one.method, one.beside} == pair and one.dataset in on and not one.needless
+        )
 
 
 def _weighed(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
@@ -313,6 +319,19 @@ class _Maker:
         values = [tuple(sign * run.metrics[metric] for run in pair) for pair in pairs]
         others, arms = zip(*values, strict=True)
         return differences(arms, others) if bare.removes else differences(others, arms)
+
+
+def gain_of(
+    evidence: Evidence, comparison: Comparison, claim: Claim
+) -> tuple[Sample, Sample, StatedGain]:
+    """Return both declared arms' seeds, oriented, and the gain that a claim states over them.
+
+    Raises:
+        Missing: if the seeds establish no gain, or something is not known.
+        Inapplicable: if no gain is claimed that the runs could show.
+    """
+    made = _Maker(evidence.claims, evidence.runs, evidence.get(Factors))
+    return made.gain(comparison, claim)
 
 
 def established(evidence: Evidence, comparison: Comparison) -> Missing | None:

@@ -170,6 +170,7 @@ class Worths(Fact):
 
 
 def _judged(effect: Effect, whole: Summary, without: Summary, margin: float) -> Worth:
+    from repcheck.stats.attribution import seeds_to_narrow
     from repcheck.stats.compare import welch
 
     wide, narrow = (welch(whole, without, alpha) for alpha in (TWO_SIDED, ONE_SIDED))
@@ -178,25 +179,12 @@ def _judged(effect: Effect, whole: Summary, without: Summary, margin: float) -> 
         verdict = "contributes"
     elif -margin <= narrow.low and narrow.high <= margin:
         verdict = "decorative"
-    needed = _seeds_needed(whole, without, margin) if verdict == "inconclusive" else None
+    open_still = verdict == "inconclusive"
+    needed = seeds_to_narrow((whole, without), margin / 2) if open_still else None
     return Worth(
         effect=effect, verdict=verdict, interval=wide, interval90=narrow, margin=margin,
         seeds_needed=needed,
     )  # fmt: skip
-
-
-def _seeds_needed(whole: Summary, without: Summary, margin: float) -> int | None:
-    """Return the smallest n per arm with n >= 2 (t s / (margin / 2))^2, or None within the cap."""
-    from scipy.special import stdtrit
-
-    from repcheck.stats.compare import pooled_sd
-    from repcheck.stats.criteria import DEFAULT
-
-    sd, _ = pooled_sd(whole, without)
-    for n in range(min(whole.n, without.n) + 1, DEFAULT.seed_cap + 1):
-        if n >= 2 * (float(stdtrit(2 * (n - 1), 1 - TWO_SIDED)) * sd / (margin / 2)) ** 2:
-            return n
-    return None
 
 
 def sort_of(arm: Arm | NoArm, comparison: Comparison) -> Sort | None:

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
-from repcheck.reader import Left, NoMetric, choose, file_text, number, reader, split_pick
+from repcheck.reader import (
+    NAME_CAP,
+    Left,
+    NoMetric,
+    beside,
+    choose,
+    file_text,
+    number,
+    reader,
+    split_pick,
+    usable,
+)
+
+MOST_NODES = 200_000
+DEEPEST_NODE = 20
 
 
 @reader(".json")
@@ -38,3 +53,36 @@ def _descend(node: object, parts: list[str], whole: str) -> object:
         there = ", ".join(sorted(map(str, node))[:8]) or "nothing"
         raise NoMetric(f"{whole}: no key {parts[0]!r}; there is {there}")
     raise NoMetric(f"{whole}: nothing below a single value at {parts[0]!r}")
+
+
+@beside(".json")
+def others(text: str, what: str) -> Iterator[tuple[str, float]]:  # noqa: ARG001 - one signature
+    """Yield every single number of a file by its dotted path; of a list of rows, the last row's."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NoMetric(f"not JSON: {error}") from None
+    if isinstance(content, list) and content and isinstance(content[-1], dict):
+        content = {"-1": content[-1]}
+    yield from numbers(content)
+
+
+def numbers(content: object) -> Iterator[tuple[str, float]]:
+    """Yield the single numbers of nested mappings, as they stand; lists are left alone.
+
+    Raises:
+        NoMetric: if there are more than 200,000 values.
+    """
+    nodes, seen = [("", content, 0)], 0
+    while nodes:
+        path, node, depth = nodes.pop()
+        seen += 1
+        if seen > MOST_NODES:
+            raise NoMetric(f"more than {MOST_NODES:,} values")
+        value = usable(node)
+        if value is not None and path:
+            yield path, value
+        elif isinstance(node, dict) and depth < DEEPEST_NODE and len(path) <= NAME_CAP:
+            head = f"{path}." if path else ""
+            inner = [(f"{head}{key}", item, depth + 1) for key, item in node.items()]
+            nodes.extend(reversed(inner))

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
-from repcheck.reader import Left, NoMetric, choose, file_text, number, reader, split_pick
+from repcheck.reader import (
+    Left,
+    NoMetric,
+    beside,
+    choose,
+    file_text,
+    number,
+    reader,
+    split_pick,
+)
+from repcheck.readers.json_file import numbers
+
+MOST_LINES = 10_000
 
 _ABSENT = object()
 
@@ -34,3 +47,16 @@ def _at(line: object, name: str) -> object:
         return line[name]
     first, dot, rest = name.partition(".")
     return _at(line.get(first), rest) if dot else _ABSENT
+
+
+@beside(".jsonl")
+def others(text: str, what: str) -> Iterator[tuple[str, float]]:
+    """Yield the numbers of the last line that has the number which is read."""
+    for line in reversed(text.splitlines()[-MOST_LINES:]):
+        try:
+            row = json.loads(line) if line.strip() else None
+        except (ValueError, RecursionError) as error:
+            raise NoMetric(f"a line is not JSON: {error}") from None
+        if _at(row, what) not in (_ABSENT, None):
+            yield from numbers(row)
+            return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import PurePath
 from typing import Any
@@ -25,6 +26,7 @@ from repcheck.reporters.parts import (
     checks,
     forest,
     sight,
+    split,
     strips,
     tables,
     text,
@@ -38,10 +40,15 @@ _TITLE = 160
 
 def render(report: Report) -> str:
     """Return the page."""
+    return page("report.html", view(report))
+
+
+def page(template: str, content: Mapping[str, Any]) -> str:
+    """Return a page of ours: a template filled, with the style sheet and its hash."""
     css = _style()
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    page = _environment().get_template("report.html")
-    return page.render(view(report), css=Markup(css), css_hash=f"sha256-{digest}")
+    made = _environment().get_template(template)
+    return made.render(content, css=Markup(css), css_hash=f"sha256-{digest}")
 
 
 def view(report: Report) -> dict[str, Any]:
@@ -56,6 +63,10 @@ def view(report: Report) -> dict[str, Any]:
         "report": report,
         "arm_panels": arms.panels(report),
         "arms_lacking": arms.lacking(report),
+        "divided": split.divided(report),
+        "sweeps": split.sweeps(report),
+        "tuned": split.tuned(report),
+        "more_splits": split.more(report),
         "title": text.short(report["headline"]["sentence"].replace("`", ""), _TITLE),
         "path": report["claims_file"]["path"] or "\0",
         "claims_name": PurePath(report["claims_file"]["path"]).name,

@@ -263,16 +263,23 @@ def performance_profile(
     """
     runs, at = ragged("runs", tasks, least=2), finite("the thresholds", thresholds)
     sizes = tuple(one.size for one in runs)
-    require_draws(draws, sum(sizes) + at.size)
+    scores = np.concatenate(runs)
+    # Between two scores the curve is level: what lies there needs to be resampled once.
+    place = np.searchsorted(np.unique(scores), at, side="right")
+    _, first, back = np.unique(place, return_index=True, return_inverse=True)
+    require_draws(draws, sum(sizes) + first.size)
+    if sum(sizes) * first.size > MOST_WORK // 10:
+        raise ValueError(f"{sum(sizes):,} runs are too many for {first.size:,} thresholds")
     require_level(level)
     # A task's runs share the weight of one task, however many there are.
     weight = np.concatenate([np.full(size, 1 / size / len(sizes)) for size in sizes])
-    above = (np.concatenate(runs)[:, None] > at) * weight[:, None]
+    above = (scores[:, None] > at[first]) * weight[:, None]
     drawn = np.concatenate(
         [above.T @ drawn_counts(sizes, size, random) for size in blocks(draws, sum(sizes))], axis=1
     )
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1)
-    return Profile(thresholds=at, share=above.sum(axis=0), low=low, high=high, level=level)
+    share = above.sum(axis=0)
+    return Profile(thresholds=at, share=share[back], low=low[back], high=high[back], level=level)
 
 
 # --- almost stochastic order ------------------------------------------------------------------

@@ -23,9 +23,10 @@ BLOCK = 1 << 19
 def finite(name: str, values: ArrayLike, *, ndim: int = 1, least: int = 1) -> Floats:
     """Return the values as doubles with `ndim` axes and at least `least` of them along the last.
 
-    Raises ValueError for another shape, too few values, NaN, infinity, or beyond 1e304.
+    Raises ValueError for another shape, too few values, NaN, infinity, or beyond 1e304, and for
+    what is no plain number: text that is none, complex numbers, masked values.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = _doubles(name, values)
     if array.ndim != ndim:
         shape = "a plain list" if ndim == 1 else "a table"
         raise ValueError(f"{name} must be {shape} of numbers, not {array.ndim}-dimensional")
@@ -37,6 +38,17 @@ def finite(name: str, values: ArrayLike, *, ndim: int = 1, least: int = 1) -> Fl
     if np.abs(array).max() > LARGEST:
         raise ValueError(f"{name} must not be larger than {LARGEST:g}")
     return array
+
+
+def _doubles(name: str, values: ArrayLike) -> Floats:
+    found = np.asarray(values)
+    # Both would lose a part in silence: the imaginary one, and which values do not count.
+    if np.iscomplexobj(found) or np.ma.is_masked(values):
+        raise ValueError(f"{name} must be plain numbers, neither complex nor masked")
+    try:
+        return found.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name} must be plain numbers: {error}") from None
 
 
 def ragged(name: str, tasks: Sequence[ArrayLike], *, least: int = 1) -> list[Floats]:
@@ -67,7 +79,8 @@ def units_of_rows(rows: Floats) -> Floats:
 
 def require_level(level: float) -> float:
     """Return the level of a two-sided interval. Raises ValueError unless it is between 0 and 1."""
-    if not 0 < level < 1:
+    # Half of it beyond the middle must be told from nothing, and from all.
+    if not 0.5 < (1 + level) / 2 < 1:
         raise ValueError(f"a level must lie between 0 and 1, not {level}")
     return level
 
@@ -86,7 +99,7 @@ def require_draws(draws: int, values: int) -> int:
 
 def blocks(draws: int, width: int) -> list[int]:
     """Return the draws in parts whose counts stay in the processor's cache."""
-    step = max(1, BLOCK // width)
+    step = max(1, BLOCK // max(1, width))
     return [min(step, draws - at) for at in range(0, draws, step)]
 
 

@@ -25,7 +25,7 @@ from typing import Literal
 from scipy.special import stdtrit
 
 from repcheck.stats.compare import Interval, Summary, one_sample, pooled_sd, welch
-from repcheck.stats.criteria import DEFAULT, Criteria
+from repcheck.stats.criteria import DEFAULT, Criteria, require_positive
 from repcheck.stats.decision import (
     EXACT,
     GainClaim,
@@ -188,7 +188,9 @@ def attribute_claim(
     verdict = _verdict(interval, interval90.high, base)
     judged = replace(base, verdict=verdict, interval=interval, interval90=interval90)
     if verdict == "inconclusive" and interval.df is not None:
-        judged = replace(judged, seeds_needed=_seeds_needed(above, below, pairs, judged, criteria))
+        known = [pairs] if pairs else [one.finished for one in (above, below) if one.finished]
+        needed = seeds_to_narrow(known, base.margin / 2, criteria)
+        judged = replace(judged, seeds_needed=needed)
     words = _words(judged, Numbers(claim.unit), criteria, f"{n}{crashes(sides)}, {test}")
     if interval.df is None:
         same = "runs of the two sides" if pairs else "seeds of each arm"
@@ -244,18 +246,20 @@ def _verdict(interval: Interval, hi90: float, base: Attribution) -> AttributionV
     return "survives" if interval.low > 0 else "inconclusive"
 
 
-def _seeds_needed(
-    above: Sample, below: Sample, pairs: Summary | None, found: Attribution, criteria: Criteria
+def seeds_to_narrow(
+    samples: Sequence[Summary], half_width: float, criteria: Criteria = DEFAULT
 ) -> int | None:
-    """Smallest n per arm whose 95 % interval reaches no further than half the margin:
-    n = 2 (t s / (margin / 2))^2, without the 2 for pairs.
+    """Return the smallest n per arm whose 95 % interval reaches no further than `half_width`.
+
+    n = k (t s / half_width)^2 for k samples, t with k (n - 1) degrees of freedom and s the pooled
+    standard deviation: k is 2 for two arms and 1 for the differences of pairs. The n exceeds that
+    of the smaller sample; None where it would exceed `criteria.seed_cap`.
     """
-    known = [pairs] if pairs else [one.finished for one in (above, below) if one.finished]
-    sd, _ = pooled_sd(*known)
-    arms = len(known)
-    for n in range(min(one.n for one in known) + 1, criteria.seed_cap + 1):
-        t = float(stdtrit(arms * (n - 1), 1 - TWO_SIDED))
-        if n >= arms * (t * sd / (found.margin / 2)) ** 2:
+    require_positive("half the width", half_width)
+    sd, _ = pooled_sd(*samples)
+    k = len(samples)
+    for n in range(min(one.n for one in samples) + 1, criteria.seed_cap + 1):
+        if math.sqrt(n / k) >= float(stdtrit(k * (n - 1), 1 - TWO_SIDED)) * sd / half_width:
             return n
     return None
 

@@ -18,6 +18,7 @@ from scipy.special import fdtrc, gammaln, ndtr
 from repcheck.stats.arrays import Floats, finite
 from repcheck.stats.attribution import holm
 from repcheck.stats.compare import Interval, t_interval
+from repcheck.stats.criteria import require_finite
 from repcheck.stats.decision import level_words
 from repcheck.stats.wording import Numbers, counted
 
@@ -94,6 +95,7 @@ def gate(cells: Mapping[str, Interval], *, theta: float = 0.0, alpha: float = AL
     gate or any cell claims a gain that is not there stays below alpha. Raises ValueError where
     there is no cell.
     """
+    require_finite("theta", theta)
     whole = mean_of(list(cells.values()), alpha)
     corrected: dict[str, float] = {}
     if whole.low > theta:
@@ -305,6 +307,8 @@ def friedman(
     k, n = len(mean_ranks), datasets
     if k < 2 or n < 2:
         raise ValueError(f"ranks need 2 methods and 2 datasets, not {k} and {n}")
+    if not all(1 <= rank <= k for rank in mean_ranks):
+        raise ValueError(f"mean ranks of {k} methods lie between 1 and {k}")
     square = math.fsum((rank - (k + 1) / 2) ** 2 for rank in mean_ranks)
     untied = 1 - tied / (n * (k**3 - k))
     if untied <= 0:

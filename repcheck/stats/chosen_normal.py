@@ -32,6 +32,44 @@ def prediction_p(reported: float, reruns: Sequence[float], *, seeds: int = 1) ->
     return float(stdtr(df, -z))
 
 
+def shared_p(reported: Sequence[float], reruns: ArrayLike, *, seeds: int = 1) -> float:
+    """Return the one-sided p of several numbers whose seeds may share their luck.
+
+    `reported` holds q numbers, each a mean of at least `seeds` seeds, and `reruns` (q, m) the same
+    m seeds run for each of them, all in one unit. The means over the q numbers are compared as in
+    `prediction_p`, so that how far a seed does well on all of them is measured by the reruns
+    themselves; for normal seeds p is exact whatever that is. Raises ValueError as `prediction_p`,
+    and where the shapes do not fit.
+    """
+    table = finite("the reruns", reruns, ndim=2, least=2)
+    if len(reported) != len(table):
+        raise ValueError(f"{len(reported)} numbers and reruns of {len(table)}")
+    mean = math.fsum(reported) / len(reported)
+    return prediction_p(mean, table.mean(axis=0).tolist(), seeds=seeds)
+
+
+def power_shared(
+    arms: Sequence[tuple[int, int]], *, made: int, random: np.random.Generator,
+    alpha: float = 0.05, repeats: int = 1000,
+) -> float:  # fmt: skip
+    """Return how often `shared_p` finds numbers that are the best of `made` seeds each.
+
+    `arms` are (published, fresh) seeds of each number, of equal spread and no shared luck; normal
+    seeds, by simulation. Raises ValueError without an arm or with fewer than two fresh seeds.
+    """
+    fresh = min((m for _, m in arms), default=0)
+    if fresh < 2 or any(not 1 <= k <= made for k, _ in arms):
+        raise ValueError(f"{arms} are no published and fresh seeds that can be tested together")
+    require_draws(repeats, 1)
+    means = np.zeros(repeats)
+    for k, _ in arms:
+        best = np.sort(random.standard_normal((repeats, made)), axis=1)[:, -k:]
+        means += best.mean(axis=1) / len(arms)
+    over = random.standard_normal((repeats, fresh)) / math.sqrt(len(arms))
+    wide = over.std(axis=1, ddof=1) * math.sqrt(1 / min(k for k, _ in arms) + 1 / fresh)
+    return float((stdtr(fresh - 1, (over.mean(axis=1) - means) / wide) <= alpha).mean())
+
+
 def combined_p(ps: ArrayLike) -> float:
     """Return Stouffer's p of independent one-sided p values: sum of z / sqrt(q) (1949). Raises
     ValueError for a p outside 0 to 1.
@@ -61,7 +99,7 @@ def log_ratio_of_max(z: ArrayLike, seeds: int) -> Floats:
     """Return the log likelihood ratio of "the largest of k" against "the mean of k", for z = (X -
     mu) / sigma: log k + log phi(z) + (k - 1) log Phi(z) - log(sqrt(k) phi(sqrt(k) z)).
     """
-    x = np.asarray(z, dtype=np.float64)
+    x = np.clip(finite("z", np.ravel(z)), -FARTHEST, FARTHEST).reshape(np.shape(z))
     found: Floats = math.log(seeds) / 2 + (seeds - 1) * log_ndtr(x) + (seeds - 1) * np.square(x) / 2
     return found
 

@@ -52,7 +52,8 @@ class Summary:
         """
         if not values:
             raise ValueError("no values to summarise")
-        numbers = [require_finite("a seed's value", float(value)) for value in values]
+        # Sorted, so that the order of the seeds does not move the last digit.
+        numbers = sorted(require_finite("a seed's value", float(value)) for value in values)
         first, n = numbers[0], len(numbers)
         # Differences from the first value: equal seeds give exactly zero, however 0.1 is rounded.
         shifts = [number - first for number in numbers]
@@ -122,6 +123,8 @@ def t_interval(estimate: float, se: float, df: float | None, alpha: float) -> In
         raise ValueError(f"alpha must lie between 0 and 0.5, not {alpha}")
     require_finite("the estimate", estimate)
     require_finite("the standard error", se)
+    if df is not None and not df > 0:
+        raise ValueError(f"degrees of freedom must be above zero, not {df}")
     reach = 0.0 if df is None or se == 0 else float(stdtrit(df, 1 - alpha)) * se
     return Interval(
         estimate=estimate,
@@ -150,6 +153,8 @@ def welch_df(share: float, n_a: int, n_b: int) -> float:
     """Degrees of freedom from a's share of the squared standard error (0 to 1), which cannot
     underflow as variances can.
     """
+    if min(n_a, n_b) < 2 or not 0 <= share <= 1:
+        raise ValueError(f"arms of {n_a} and {n_b} seeds with a share of {share} have none")
     return 1 / (share**2 / (n_a - 1) + (1 - share) ** 2 / (n_b - 1))
 
 
@@ -200,6 +205,8 @@ def prediction_half_width(sd: float, k: int, m: int, *, level: float = 0.95) -> 
         raise ValueError(
             "a prediction interval needs k >= 2 seeds with a spread and m >= 1 new ones"
         )
+    if not 0 < level < 1:
+        raise ValueError(f"a level must lie between 0 and 1, not {level}")
     return float(stdtrit(k - 1, (1 + level) / 2)) * sd * math.sqrt(1 / k + 1 / m)
 
 

@@ -37,23 +37,30 @@ EXACT = "exact comparison"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """The seeds of one arm: those that finished, and how many crashed. A crashed seed is counted,
-    never dropped in silence.
+    never dropped in silence. `values` holds the finished seeds where they are known one by one.
     """
 
     finished: Summary | None
     crashed: int = 0
     published: bool = False
+    values: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.crashed < 0:
             raise ValueError(
                 f"the number of crashed seeds must not be negative, not {self.crashed}"
             )
+        for value in self.values:
+            require_finite("a seed's value", value)
 
     @classmethod
     def of(cls, values: Sequence[float], *, crashed: int = 0) -> Self:
         """Sample from one value a finished seed (there may be none)."""
-        return cls(finished=Summary.of(values) if values else None, crashed=crashed)
+        return cls(
+            finished=Summary.of(values) if values else None,
+            crashed=crashed,
+            values=tuple(map(float, values)),
+        )
 
     @property
     def n(self) -> int:

@@ -49,13 +49,14 @@ def decide_direction(
     return replace(
         base,
         verdict=verdict,
-        details=_details(verdict, interval) + base.details,
-        rule_in_words=_words(verdict, interval, Numbers(unit), basis),
+        details=direction_details(verdict, interval) + base.details,
+        rule_in_words=direction_words(verdict, interval, Numbers(unit), basis),
         test=test,
     )
 
 
-def _details(verdict: Verdict, interval: Interval) -> tuple[Detail, ...]:
+def direction_details(verdict: Verdict, interval: Interval) -> tuple[Detail, ...]:
+    """Return the finer words of a direction's verdict."""
     found: tuple[Detail, ...] = ("reversed",) if verdict == "not-reproduced" else ()
     return (*found, "deterministic") if interval.df is None else found
 
@@ -67,7 +68,8 @@ def _interval(ours: Sample, theirs: Sample, alpha: float) -> Interval | None:
     return welch(a, b, alpha)
 
 
-def _words(verdict: Verdict, interval: Interval, numbers: Numbers, basis: str) -> str:
+def direction_words(verdict: Verdict, interval: Interval, numbers: Numbers, basis: str) -> str:
+    """Say on which side of zero the difference lies; `basis` names n and test."""
     where = {"reproduced": "lies above", "not-reproduced": "lies below"}.get(verdict, "holds")
     return (
         f"The {level_words(interval)} {numbers.span(interval)} of the difference "

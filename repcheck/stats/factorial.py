@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from repcheck.stats.arrays import finite
 from repcheck.stats.compare import NORMAL_975, Interval, Summary, t_interval, welch
 from repcheck.stats.wording import Numbers, percent
 
@@ -104,12 +105,12 @@ def point_share(
     without a gain there is no share of it. `arm` is the baseline with the factor (`add`) or the
     method without it (`remove`). The percentile interval of few seeds is too narrow and is
     stretched about the estimate by sqrt(n / (n - 1)) t(.975; n_1 + n_2 + n_3 - 3) / 1.96, n the
-    smallest arm.
+    smallest arm. Raises ValueError for NaN or infinity.
     """
-    arms = [np.asarray(one, dtype=np.float64) for one in (method, baseline, arm)]
-    fewest = min(one.size for one in arms)
+    fewest = min(len(one) for one in (method, baseline, arm))
     if fewest < 2:
         return None
+    arms = [finite("the seeds of an arm", one) for one in (method, baseline, arm)]
     gain = welch(Summary.of(list(method)), Summary.of(list(baseline)), ALPHA)
     if gain.low <= 0 <= gain.high:
         return None

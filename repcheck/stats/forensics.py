@@ -69,6 +69,8 @@ def reachable(interval: Interval, grid: int) -> bool:
 
 def neighbours(share: Printed, grid: int) -> tuple[Fraction, Fraction]:
     """Return the shares nearest to the printed one, below and above, that do exist."""
+    if grid < 1:
+        raise ValueError(f"a grid needs at least 1 answer, not {grid}")
     below = floor(share.value * grid)
     return Fraction(below, grid), Fraction(below + 1, grid)
 
@@ -99,6 +101,8 @@ def grim(share: Printed, items: int, seeds: int = 1, seed_unit: Fraction | None 
 
 def mean_of(values: Sequence[Printed]) -> Interval:
     """Return where the mean of the unrounded values lies."""
+    if not values:
+        raise ValueError("no values to take the mean of")
     middle = sum((v.value for v in values), Fraction(0)) / len(values)
     half = sum((v.unit for v in values), Fraction(0)) / (2 * len(values))
     return Interval(low=middle - half, high=middle + half)
@@ -112,6 +116,8 @@ def spread_of(values: Sequence[Printed], kind: str) -> tuple[Interval, ...]:
     may use the normal or Student's quantile. At least two values.
     """
     n = len(values)
+    if n < 2:
+        raise ValueError(f"a spread needs at least 2 values, not {n}")
     middle = sum((v.value for v in values), Fraction(0)) / n
     variance = sum(((v.value - middle) ** 2 for v in values), Fraction(0)) / (n - 1)
     slack = root(Fraction(n, n - 1)).high * max(v.unit for v in values) / 2
@@ -218,6 +224,8 @@ def average_fit(
 
 def is_mean(shown: Printed, values: Sequence[Printed], mode: Rounding) -> bool:
     """Return whether a printed average can be the mean of what was rounded to these cells."""
+    if not values:
+        raise ValueError("no cells to take the mean of")
     middle = sum((v.value for v in values), Fraction(0)) / len(values)
     reach = (shown.unit + max(v.unit for v in values)) / (2 if mode is Rounding.NEAREST else 1)
     return abs(shown.value - middle) <= reach
@@ -251,6 +259,8 @@ def largest_deviation(share: Interval, n: int) -> Fraction:
 
     It is sqrt(n / (n - 1) m (1 - m)), largest where the mean is nearest one half.
     """
+    if n < 2:
+        raise ValueError(f"a spread needs at least 2 values, not {n}")
     half = Fraction(1, 2)
     mean = min(max(half, share.low), share.high)
     spread = max(Fraction(0), mean * (1 - mean))

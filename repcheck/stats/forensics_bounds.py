@@ -16,6 +16,8 @@ def debit(share: Printed, spread: Printed, n: int) -> Rounding | None:
     Their sample deviation is sqrt(n / (n - 1) m (1 - m)) and nothing else (Heathers and Brown
     2019, DEBIT); `share` and `spread` are fractions of one. None: under no reading.
     """
+    if n < 2:
+        raise ValueError(f"a spread needs at least 2 values, not {n}")
     for mode in _MODES:
         mean = share.within(mode)
         low, high = max(Fraction(0), mean.low), min(Fraction(1), mean.high)
@@ -38,6 +40,8 @@ def whole_number_spreads(
     None if no integers have the mean. Least where they differ by one at most, most where all but
     one stand at the ends of the scale.
     """
+    if n < 2:
+        raise ValueError(f"a spread needs at least 2 values, not {n}")
     around = mean.within(mode)
     totals = range(max(n * low, ceil(around.low * n)), min(n * high, floor(around.high * n)) + 1)
     if not totals:
@@ -70,6 +74,8 @@ def spreads_of_range(least: Interval, most: Interval, n: int) -> Interval:
 
     range / sqrt(2 (n - 1)) <= s <= range / 2 sqrt(n / (n - 1)).
     """
+    if n < 2:
+        raise ValueError(f"a spread needs at least 2 values, not {n}")
     span = most.minus(least)
     low = max(Fraction(0), span.low) * root(Fraction(1, 2 * (n - 1))).low
     return Interval(low=low, high=max(Fraction(0), span.high) / 2 * root(Fraction(n, n - 1)).high)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PLAUSIBLE = 0.75
-"""The share of a device's peak above which no training of a whole model is known to work."""
+from repcheck.stats.criteria import require_positive
+
 SECONDS_AN_HOUR = 3600.0
 TERA = 1e12
 _FACTORS = {
@@ -32,7 +32,9 @@ def per_parameter_and_token(flops: float, params: float, tokens: float) -> PerTo
 
     Attention adds to it with the length of the context, sparse experts take from it.
     """
-    factor = flops / (params * tokens)
+    for one in (flops, params, tokens):
+        require_positive("compute, parameters and tokens", one)
+    factor = flops / params / tokens
     near = min(_FACTORS, key=lambda known: max(factor / known, known / factor))
     known = max(factor / near, near / factor) <= _NEAR
     return PerToken(factor=factor, means=_FACTORS[near] if known else "")
@@ -40,4 +42,6 @@ def per_parameter_and_token(flops: float, params: float, tokens: float) -> PerTo
 
 def utilisation(flops: float, device_hours: float, peak_tflops: float) -> float:
     """Return the share of the devices' peak that training took; above 1 is impossible."""
+    for one in (flops, device_hours, peak_tflops):
+        require_positive("compute, hours and peak", one)
     return flops / (device_hours * SECONDS_AN_HOUR * peak_tflops * TERA)

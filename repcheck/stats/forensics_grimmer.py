@@ -19,6 +19,7 @@ from repcheck.stats.printed import Interval, Printed, Rounding, root
 _SMALL = 5
 """From so many seeds on, parity and Q >= |r| suffice: every other pair (r, Q) is reached."""
 _MANY = 16
+_MANY_SUMS, _MANY_TRIES = 2_000, 20_000
 _MOST_SQUARES, _MOST_SEEDS = 2_000, 5
 _QUANTILE_SLACK = Fraction(1, 10**4)
 _MODES = (Rounding.NEAREST, Rounding.TRUNCATED, Rounding.ANY)
@@ -107,26 +108,57 @@ def _variance(spread: Interval, kind: str, n: int) -> Iterator[Interval]:
             )
 
 
-def _windows(mean: Interval, spread: Interval, kind: str, of: Seeds) -> Iterator[tuple[int, range]]:
-    """Yield each possible sum of the counts with the sums of squared deviations it may have."""
-    items, n = of.items, of.n
-    variances = tuple(_variance(spread, kind, n))
-    for total in range(ceil(mean.low * n * items), floor(mean.high * n * items) + 1):
-        r = total - n * round(Fraction(total, n))
-        for variance in variances:
-            scale = items * items * (n - 1)
-            own = Fraction(r * r, n)
-            low, high = ceil(variance.low * scale + own), floor(variance.high * scale + own)
-            low += (low - r) % 2
-            yield total, range(max(low, 0), high + 1, 2)
+def _residue(total: int, n: int) -> int:
+    return total - n * round(Fraction(total, n))
+
+
+def _totals(mean: Interval, of: Seeds) -> range:
+    """Return the sums of counts that round to such a mean."""
+    grid = of.n * of.items
+    return range(ceil(mean.low * grid), floor(mean.high * grid) + 1)
+
+
+def _window(r: int, variance: Interval, of: Seeds) -> range:
+    """Return the sums of squared deviations that go with a rest r, by steps of two."""
+    scale, own = of.items * of.items * (of.n - 1), Fraction(r * r, of.n)
+    low, high = max(0, ceil(variance.low * scale + own)), floor(variance.high * scale + own)
+    return range(low + (low - r) % 2, high + 1, 2)
 
 
 def _fits(mean: Interval, spread: Interval, kind: str, of: Seeds) -> bool:
+    totals = _totals(mean, of)
+    # With so many sums every rest is among them, and some window holds a sum of squares.
+    if totals.stop - totals.start > _MANY_SUMS:
+        return True
+    variances = tuple(_variance(spread, kind, of.n))
+    rests = dict.fromkeys(_residue(total, of.n) for total in totals)
     return any(
-        squares_exist(of.n, total - of.n * round(Fraction(total, of.n)), q)
-        for total, window in _windows(mean, spread, kind, of)
-        for q in window
+        _any_exists(of.n, r, _window(r, variance, of)) for r in rests for variance in variances
     )
+
+
+def _any_exists(n: int, r: int, window: range) -> bool:
+    """Return whether some sum of squares of a window is reached, with |r| <= n / 2.
+
+    Where three or four integers make the window too long to search, it surely holds one.
+    """
+    if window.stop <= window.start:
+        return False
+    low, high = window.start, window.stop - 1
+    high -= (high - low) % 2
+    if n == 2:
+        # The difference d of the two is even as r is, and d^2 = 2 q - r^2.
+        least = max(0, 2 * low - r * r)
+        d = isqrt(least)
+        d += d * d < least
+        d += (d - r) % 2
+        return d * d <= 2 * high - r * r
+    if n >= _SMALL:
+        least = max(low, abs(r))
+        return least + (least - r) % 2 <= high
+    if (high - low) * isqrt(high) > _MANY_TRIES:
+        return True
+    return any(squares_exist(n, r, q) for q in window)
 
 
 def grimmer(
@@ -170,6 +202,8 @@ def reach(of: Seeds, kinds: Sequence[str] = SPREADS, steps: int = 4) -> Fraction
 
     Pairs `steps` digits up and down in mean and spread are tried, so it is the test's power here.
     """
+    if steps < 1:
+        raise ValueError(f"at least 1 step must be tried, not {steps}")
     seen = tried = 0
     for i in range(-steps, steps + 1):
         for j in range(-steps, steps + 1):
@@ -202,15 +236,20 @@ def implied_counts(of: Seeds, kind: str = "sample", most: int = 2) -> tuple[tupl
 
 
 def _counts(of: Seeds, kind: str) -> Iterator[tuple[int, ...]]:
-    for total, window in _windows(of.mean.within(), of.spread.within(), kind, of):
+    totals, spread = _totals(of.mean.within(), of), of.spread.within()
+    if totals.stop - totals.start > _MANY:
+        return
+    for total in totals:
         middle = round(Fraction(total, of.n))
-        for q in window:
-            if q > _MOST_SQUARES:
-                return
-            for found in _deviations(of.n, total - of.n * middle, q, -isqrt(q)):
-                counts = tuple(middle + d for d in found)
-                if counts[0] >= 0 and counts[-1] <= of.items:
-                    yield counts
+        r = _residue(total, of.n)
+        for variance in _variance(spread, kind, of.n):
+            for q in _window(r, variance, of):
+                if q > _MOST_SQUARES:
+                    return
+                for found in _deviations(of.n, r, q, -isqrt(q)):
+                    counts = tuple(middle + d for d in found)
+                    if counts[0] >= 0 and counts[-1] <= of.items:
+                        yield counts
 
 
 def _deviations(n: int, r: int, q: int, least: int) -> Iterator[tuple[int, ...]]:

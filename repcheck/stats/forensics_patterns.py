@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import comb, erfc, exp, lgamma, log, pi, sqrt
+from math import comb, erfc, exp, hypot, lgamma, log, pi, sqrt
 from typing import Generic, TypeVar
 
 from repcheck.stats.printed import Printed
@@ -51,15 +51,16 @@ def equal_spreads(cells: Mapping[K, Spread], least: int = 3) -> tuple[Pattern[K]
     some k agree with a chance of at most C(m, k) q^(k - 1). Counts make the deviation a grid, whose
     step is added to the unit. Equal means beside equal spreads are one cell printed twice.
     """
-    groups: dict[tuple[Fraction, Fraction], dict[Fraction, K]] = defaultdict(dict)
+    # By the digits: the fractions behind them are slow to compare, and large tables have many.
+    groups: dict[str, dict[str, K]] = defaultdict(dict)
     for key, cell in cells.items():
-        groups[cell.spread.value, cell.spread.unit].setdefault(cell.mean.value, key)
+        groups[cell.spread.text].setdefault(cell.mean.text, key)
     distinct = sum(len(group) for group in groups.values())
     found = []
-    for (value, _), group in groups.items():
-        if len(group) < least or value <= 0:
-            continue
+    for group in groups.values():
         keys = tuple(group.values())
+        if len(keys) < least or cells[keys[0]].spread.value.numerator <= 0:
+            continue
         q = max(_same_spread(cells[key]) for key in keys)
         chance = min(1.0, comb(distinct, len(keys)) * q ** (len(keys) - 1))
         found.append(Pattern(cells=keys, text=cells[keys[0]].spread.text, chance=chance))
@@ -106,7 +107,7 @@ def constant_gain(pairs: Mapping[K, tuple[Spread, Spread]], least: int = 3) -> P
 def _error(a: Spread, b: Spread) -> float:
     if a.n < 2 or b.n < 2:
         return 0.0
-    return sqrt(float(a.spread.value) ** 2 / a.n + float(b.spread.value) ** 2 / b.n)
+    return hypot(float(a.spread.value) / sqrt(a.n), float(b.spread.value) / sqrt(b.n))
 
 
 # --- the same numbers twice -------------------------------------------------------------------
@@ -150,6 +151,37 @@ def _spans(rows: Sequence[Sequence[Printed | None]]) -> list[float]:
         # A third of the range: values crowd in the middle of it.
         spans.append(max(1.0, float((max(values) - min(values)) / unit) / 3))
     return spans
+
+
+def repeated_cells(cells: Mapping[K, Spread]) -> tuple[Pattern[K], ...]:
+    """Return groups of two or more cells with the same mean and the same spread.
+
+    Whatever the true means are, the difference of two measured ones has a density of at most
+    1 / (sqrt(2 pi) se), so two print the same with a chance of at most 2 u / (sqrt(2 pi) se), grid
+    step included; times the chance of one spread (`equal_spreads`), times the pairs there are.
+    """
+    groups: dict[tuple[str, str], list[K]] = defaultdict(list)
+    for key, cell in cells.items():
+        if cell.spread.value.numerator > 0:
+            groups[cell.mean.text, cell.spread.text].append(key)
+    found = []
+    for keys in groups.values():
+        if len(keys) < 2:
+            continue
+        same = max(_same_spread(cells[key]) * _same_mean(cells[key]) for key in keys)
+        chance = min(1.0, comb(len(cells), len(keys)) * same ** (len(keys) - 1))
+        first = cells[keys[0]]
+        text = f"{first.mean.text} with {first.spread.text}"
+        found.append(Pattern(cells=tuple(keys), text=text, chance=chance))
+    return tuple(found)
+
+
+def _same_mean(cell: Spread) -> float:
+    n = cell.n if cell.n >= 2 else DEFAULT_SEEDS
+    error = float(cell.spread.value) * sqrt(2 / n)
+    top = 100.0 if float(cell.mean.value) > 1 else 1.0
+    step = top / (cell.items * n) if cell.items else 0.0
+    return min(1.0, 2 * (float(cell.mean.unit) + step) / (sqrt(2 * pi) * error))
 
 
 # --- last digits ------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ def rank_span(
 
     One is the best; ties may be ranked alike, by their mean or in any order.
     """
+    if of not in values:
+        raise ValueError(f"there is no value of {of}")
     own = values[of].within(mode)
     others = [value.within(mode) for key, value in values.items() if key != of]
     if not higher:
@@ -34,6 +36,8 @@ def _turned(one: Interval) -> Interval:
 def mean_rank(spans: Sequence[Interval]) -> Interval:
     """Return what an average rank over several columns can be."""
     n = len(spans)
+    if not n:
+        raise ValueError("no ranks to take the mean of")
     return Interval(
         low=sum((s.low for s in spans), Fraction(0)) / n,
         high=sum((s.high for s in spans), Fraction(0)) / n,

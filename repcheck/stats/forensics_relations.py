@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import exp, log
+from math import exp, log, log10
 
 from repcheck.stats.printed import Interval, Printed, Rounding
 
@@ -62,7 +62,7 @@ def contradictions(cells: Cells, *, most: Fraction | int = 100) -> tuple[Relatio
     `most` is what a perfect score prints (100 for percent, 1 for a fraction).
     """
     named = _Named(cells=cells, words={name: _words(name) for name in cells})
-    made = (_ordered, _errors, _squares, _losses, _f1, _overlaps)
+    made = (_ordered, _errors, _squares, _losses, _bits, _noise, _f1, _overlaps)
     return tuple(found for check in made for found in check(named, Fraction(most)))
 
 
@@ -70,7 +70,8 @@ def relations_asked(cells: Cells) -> int:
     """Return how many pairs of metrics have a relation at all."""
     named = _Named(cells=cells, words={name: _words(name) for name in cells})
     pairs = [_order_pairs(named), _error_pairs(named), _square_pairs(named), _loss_pairs(named)]
-    return sum(len(list(found)) for found in [*pairs, _f1_triples(named), _overlap_pairs(named)])
+    pairs += [_bit_pairs(named), _both(named, ("psnr",), ("mse",)), _overlap_pairs(named)]
+    return sum(len(list(found)) for found in [*pairs, _f1_triples(named)])
 
 
 def _words(name: str) -> frozenset[str]:
@@ -140,7 +141,8 @@ def _ordered(named: _Named, most: Fraction) -> Iterator[Relation]:  # noqa: ARG0
             words = f"{one} {a.text} is above {other} {b.text}, which it cannot be"
             named_so = named.words[one] | named.words[other]
             # A column of that name alone may show errors, which fall with k.
-            certain = not {"top", "hit", "hits"} & named_so or bool(named_so & {"acc", "accuracy"})
+            said_so = bool(named_so & {"acc", "accuracy"}) or ("↑" in one and "↑" in other)
+            certain = said_so or not {"top", "hit", "hits"} & named_so
             names = (one, other)
             yield Relation(names=names, words=words, mode=_weakest(holds), certain=certain)
 
@@ -214,6 +216,42 @@ def _losses(named: _Named, most: Fraction) -> Iterator[Relation]:  # noqa: ARG00
             holds[mode] = float(a.within(mode).high) >= least * (1 - 1e-9)
         if not holds[Rounding.NEAREST]:
             words = f"{one} {a.text} is below exp of {other} {b.text}, in nats or bits"
+            yield Relation(names=(one, other), words=words, mode=_weakest(holds), certain=False)
+
+
+def _bit_pairs(named: _Named) -> Iterator[tuple[str, str]]:
+    for loss in ("loss", "nll", "ce"):
+        yield from _both(named, ("bpc",), (loss,))
+
+
+def _bits(named: _Named, most: Fraction) -> Iterator[Relation]:  # noqa: ARG001
+    for one, other in _bit_pairs(named):
+        a, b = named.cells[one], named.cells[other]
+        holds = {}
+        for mode in _MODES:
+            bits, nats = a.within(mode), b.within(mode)
+            # A linear identity, which averages keep; a loss may be in bits itself.
+            holds[mode] = any(
+                float(bits.low) <= float(nats.high) / base * (1 + 1e-9)
+                and float(bits.high) >= float(nats.low) / base * (1 - 1e-9)
+                for base in (log(2), 1.0)
+            )
+        if not holds[Rounding.NEAREST]:
+            words = f"{one} {a.text} is not {other} {b.text} in bits (divided by ln 2)"
+            yield Relation(names=(one, other), words=words, mode=_weakest(holds), certain=False)
+
+
+def _noise(named: _Named, most: Fraction) -> Iterator[Relation]:  # noqa: ARG001
+    for one, other in _both(named, ("psnr",), ("mse",)):
+        a, b = named.cells[one], named.cells[other]
+        holds = {}
+        for mode in _MODES:
+            error = float(b.within(mode).high)
+            # -log is convex: an averaged PSNR is at least that of the averaged error. A peak of
+            # one is the least in use, hence the lowest bound.
+            holds[mode] = error <= 0 or float(a.within(mode).high) >= -10 * log10(error) - 1e-9
+        if not holds[Rounding.NEAREST]:
+            words = f"{one} {a.text} is below that of {other} {b.text} with a peak of one"
             yield Relation(names=(one, other), words=words, mode=_weakest(holds), certain=False)
 
 

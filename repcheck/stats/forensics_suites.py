@@ -17,6 +17,20 @@ _SUFFIXES = frozenset(
 )  # fmt: skip
 
 
+_AVERAGES = frozenset({"avg", "average", "averages", "averaged", "mean", "overall"})
+_SUITES = frozenset({"glue", "superglue"})
+_OF_ALL = frozenset(
+    {"score", "acc", "accuracy", "all", "tasks", "datasets", "of", "dev", "test", "again"}
+)
+
+
+def is_average(name: str) -> bool:
+    """Return whether a dataset or column is by its name the average of others, and nothing else."""
+    words = frozenset(_PART.findall(name.lower()))
+    said = words & (_AVERAGES | _SUITES)
+    return bool(said) and not words - said - _OF_ALL
+
+
 def task_of(column: str) -> str:
     """Return the task of a column that shows one of its several scores: MNLI-mm is mnli."""
     words = _PART.findall(column.lower())

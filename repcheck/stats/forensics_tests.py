@@ -77,6 +77,11 @@ def variants(ours: Arm, theirs: Arm, mode: Rounding = Rounding.ANY) -> Iterator[
     Each spread may have been any that rounds to what is printed, so each p is an interval.
     """
     tail = _tail()
+    # A p has no unit; in that of the largest number no square is beyond doubles.
+    by = 1 / (max(abs(x.value) for a in (ours, theirs) for x in (a.mean, a.spread)) or Fraction(1))
+    ours, theirs = (
+        Arm(mean=a.mean.scaled(by), spread=a.spread.scaled(by), n=a.n) for a in (ours, theirs)
+    )
     for ddof, name in ((1, "sample"), (0, "population")):
         a, b = (_variance_of_mean(arm, ddof, mode) for arm in (ours, theirs))
         gap = ours.mean.within(mode).minus(theirs.mean.within(mode))

@@ -78,10 +78,10 @@ def decide_gain(
     if interval.df is None:
         interval = snapped(interval, (theta, 0.0), max(theta, _size(ours), _size(theirs)))
     verdict = three_way(interval, theta)
-    details = _gain_details(verdict, interval, claim)
+    details = gain_details(verdict, interval, claim)
     tails = "".join(GAIN_TAILS.get(detail, "") for detail in details)
-    words = _gain_words(verdict, interval, claim, criteria)
-    pilot = _gain_pilot(ours, theirs, pairs)
+    words = gain_words(verdict, interval, claim, criteria)
+    pilot = gain_pilot(ours, theirs, pairs)
     aim = Aim.at(interval.estimate, theta, se=interval.se, claimed=claim.claimed)
     return replace(
         base,
@@ -106,7 +106,8 @@ def _gain_interval(
     return interval, EXACT if interval.df is None else test
 
 
-def _gain_details(verdict: Verdict, interval: Interval, claim: GainClaim) -> tuple[Detail, ...]:
+def gain_details(verdict: Verdict, interval: Interval, claim: GainClaim) -> tuple[Detail, ...]:
+    """Return the finer words of a gain's verdict."""
     tolerance = claim.unit if claim.tolerance is None else claim.tolerance
     found: list[Detail] = []
     if verdict == "not-reproduced" and interval.high < 0:
@@ -122,7 +123,8 @@ def _gain_details(verdict: Verdict, interval: Interval, claim: GainClaim) -> tup
     return tuple(found)
 
 
-def _gain_words(verdict: Verdict, interval: Interval, claim: GainClaim, criteria: Criteria) -> str:
+def gain_words(verdict: Verdict, interval: Interval, claim: GainClaim, criteria: Criteria) -> str:
+    """Say on which side of the threshold the gain lies, without n and test."""
     numbers = Numbers(claim.unit)
     share = "half" if criteria.rho == 0.5 else f"{percent(criteria.rho)} of"
     target = f"{share} the claimed gain ({numbers.signed(criteria.rho * claim.claimed)})"
@@ -141,7 +143,8 @@ def _gain_words(verdict: Verdict, interval: Interval, claim: GainClaim, criteria
     return f"{where}: measured {gain}, {level_words(interval)} {numbers.span(interval)}"
 
 
-def _gain_pilot(ours: Sample, theirs: Sample, pairs: Summary | None) -> Pilot | None:
+def gain_pilot(ours: Sample, theirs: Sample, pairs: Summary | None) -> Pilot | None:
+    """Return what these seeds say about the next ones; None where a spread is unknown."""
     a, b = ours.finished, theirs.finished
     if pairs is not None and pairs.sd is not None:
         return Pilot(sd=pairs.sd, df=pairs.n - 1, design=one_arm, more_than=pairs.n)

@@ -100,7 +100,7 @@ def paired(
 
 
 def _rows(name: str, values: ArrayLike) -> Floats:
-    array = np.asarray(values, dtype=np.float64)
+    array = finite(name, values, ndim=max(1, np.ndim(values)))
     return finite(name, array[None, :] if array.ndim == 1 else array, ndim=2)
 
 

@@ -14,7 +14,10 @@ from functools import lru_cache
 from math import isqrt
 
 _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_THOUSANDS = re.compile(r"(?<![\d.,])[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?(?![\d,])")
 _ROOT_SCALE = 10**15
+LONGEST = 300
+"""Digits, and powers of ten: what is longer has no floating-point number."""
 
 
 class Rounding(StrEnum):
@@ -78,30 +81,39 @@ class Printed:
         return Interval(low=self.value - half, high=self.value + half)
 
     def scaled(self, by: Fraction | int) -> Printed:
-        """Return the same digits in another unit of measure."""
-        return Printed(value=self.value * by, unit=self.unit * by, text=self.text)
+        """Return the same digits in another unit of measure, or turned to the other sign."""
+        size = by if by >= 0 else -by
+        return Printed(value=self.value * by, unit=self.unit * size, text=self.text)
 
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Printed:
     """Read the first number of a text; its last digit gives the unit.
 
+    A comma marks thousands (`1,234.5`), nothing else.
+
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or none of a size that can be reckoned with.
     """
-    found = _NUMBER.search(text)
+    found = _NUMBER.search(_THOUSANDS.sub(lambda m: m[0].replace(",", ""), _with_signs(text), 1))
     if found is None:
         raise ValueError(f"no number in {text!r}")
     digits = found.group().replace("_", "")
     mantissa, _, exponent = digits.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
+    if len(mantissa) > LONGEST or abs(int(exponent or 0)) > LONGEST:
+        raise ValueError(f"no number of a size that can be reckoned with: {text[:40]!r}")
     unit = Fraction(10) ** (int(exponent or 0) - decimals)
     return Printed(value=Fraction(digits), unit=unit, text=digits)
 
 
 def parse_all(text: str) -> tuple[Printed, ...]:
     """Read every number of a text, in order."""
-    return tuple(parse(found) for found in _NUMBER.findall(text))
+    return tuple(parse(found) for found in _NUMBER.findall(_with_signs(text)))
+
+
+def _with_signs(text: str) -> str:
+    return text.replace("\N{MINUS SIGN}", "-")
 
 
 def root(square: Fraction) -> Interval:

@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri, nctdtr, ndtr, stdtrit
+from scipy.special import chdtri, nctdtr, ndtr, ndtri, stdtrit
 
 from repcheck.stats.compare import Summary
 from repcheck.stats.criteria import Criteria
@@ -50,11 +50,16 @@ def against(fixed: Summary) -> Design:
 
 def upper_sd(sd: float, df: float, confidence: float = 0.8) -> float:
     """Upper confidence bound of a standard deviation estimated on df degrees of freedom."""
-    return sd * math.sqrt(df / float(chdtri(df, confidence)))
+    least = float(chdtri(df, confidence))
+    if not (0 < df < math.inf and 0 < confidence < 1 and least > 0):
+        raise ValueError(f"{df} degrees of freedom at {confidence} bound no spread")
+    return sd * math.sqrt(df / least)
 
 
 def power_at(distance: float, se: Floats, df: Floats, alpha: float) -> Floats:
     """Probability that a one-sided bound clears a threshold that lies `distance` from the truth."""
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
     critical = stdtrit(df, 1 - alpha)
     noncentrality = distance / se
     # Far out the noncentral t underflows; the normal curve is exact enough where the answer is 1.
@@ -158,3 +163,30 @@ def smallest_n(pilot: Pilot, aim: Aim, criteria: Criteria) -> int | None:
             power -= 1 - power_at(distance, se, df, criteria.alpha)
     enough = np.flatnonzero(power >= criteria.power)
     return int(n[enough[0]]) if enough.size else None
+
+
+def noether(gamma: float, *, alpha: float = 0.05, beta: float = 0.05) -> float:
+    """Return how many pairs of runs tell P(a run of ours > a run of theirs) = gamma from one half.
+
+    N = (z(1 - alpha) + z(1 - beta))^2 / (6 (gamma - 1/2)^2), one-sided, before it is rounded up
+    (Noether 1987; Bouthillier et al. 2021, who find 29 for gamma = 0.75). Raises ValueError unless
+    gamma lies between 0.5 and 1 and both error rates between 0 and 0.5.
+    """
+    if not 0.5 < gamma <= 1:
+        raise ValueError(f"gamma must be above 0.5 and at most 1, not {gamma}")
+    if not (0 < alpha < 0.5 and 0 < beta < 0.5):
+        raise ValueError(f"error rates must lie between 0 and 0.5, not {alpha} and {beta}")
+    z = float(ndtri(1 - alpha) + ndtri(1 - beta))
+    return z * z / (6 * (gamma - 0.5) ** 2)
+
+
+def scaled(interval_se: float, df: float, n: int) -> Pilot:
+    """Return the pilot of any mean whose n seeds an arm all grow together.
+
+    Its standard error falls with the square root of n, and its degrees of freedom grow with n - 1.
+    """
+
+    def design(sd: float, more: Floats) -> tuple[Floats, Floats]:
+        return sd / np.sqrt(more), df * (more - 1) / (n - 1)
+
+    return Pilot(sd=interval_se * math.sqrt(n), df=df, design=design, more_than=n)

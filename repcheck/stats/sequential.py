@@ -14,6 +14,7 @@ more often.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from scipy.special import ndtr, ndtri
@@ -28,6 +29,7 @@ HOPELESS = 0.08
 """A verdict whose chance by the last look is smaller is not waited for."""
 HALF_WAY = 0.5
 """No hope is given up before this share of the last look's seeds: the spread is too uncertain."""
+NO_MORE_SEEDS = "no more seeds are spent on it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,23 @@ def step(design: Design, n: int, decision: Decision) -> Step:
     )
 
 
+def given_up(design: Design, n: int, decision: Decision) -> str:
+    """Return in words why an open verdict is given none of the seeds that it could still have had.
+
+    "" where there is a verdict, where it goes on, and after the last look. The sentence begins with
+    `NO_MORE_SEEDS`, by which `is_given_up` knows it again.
+    """
+    if decision.verdict != "inconclusive" or n >= design.max_n:
+        return ""
+    found = step(design, n, decision)
+    return f"{NO_MORE_SEEDS}: {found.in_words}" if found.next_n is None else ""
+
+
+def is_given_up(said: Iterable[str]) -> bool:
+    """Return whether one of these sentences is that of `given_up`."""
+    return any(one.startswith(NO_MORE_SEEDS) for one in said)
+
+
 def chance_of_a_verdict(design: Design, n: int, interval: Interval, theta: float) -> float:
     """Return the probability that the last look reaches a verdict if the estimate is the truth.
 
@@ -149,6 +168,8 @@ def chance_of_a_verdict(design: Design, n: int, interval: Interval, theta: float
     with mean z / sqrt(t) and variance 1 - t (Lan, Simon and Halperin 1982); it must pass the
     critical value of the last alpha. Only the side of theta on which the estimate lies counts.
     """
+    if n < 1:
+        raise ValueError(f"the number of seeds must be at least 1, not {n}")
     if interval.se == 0 or n >= design.max_n:
         return 0.0
     done = n / design.max_n

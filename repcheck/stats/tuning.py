@@ -328,6 +328,7 @@ def budget_to_match(ours: ArrayLike, k: int, theirs: ArrayLike) -> int | None:
     None where even all their trials do not. U never falls with k, so halving finds it.
     """
     others = finite("their trials", theirs)
+    values, unit = _sorted(others)
     target = float(best_of_k(ours, [k])[0])
     slack = 1e-12 * float(np.abs(others).max())
     low, high = 0, others.size
@@ -335,7 +336,7 @@ def budget_to_match(ours: ArrayLike, k: int, theirs: ArrayLike) -> int | None:
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        if float(best_of_k(others, [middle])[0]) >= target - slack:
+        if unit * float(values @ _u_weights(values.size, middle)) >= target - slack:
             high = middle
         else:
             low = middle

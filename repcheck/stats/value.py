@@ -6,6 +6,7 @@ the verdict stands a prediction interval: where the mean of an honest rerun fall
 
 from dataclasses import replace
 
+from repcheck.stats.collapse import uncollapsed
 from repcheck.stats.compare import (
     ROUNDING_NOISE,
     Interval,
@@ -63,21 +64,21 @@ def decide_value(rerun: Sample, claim: ValueClaim, criteria: Criteria = DEFAULT)
     arms = {RERUN: rerun}
     unknown = " (or unknown)" if claim.reported.n == 1 else ""
     n = f"n = {rerun.n} rerun + {claim.reported.n}{unknown} reported"
-    tail = _prediction_tail(claim, half_width) if outside else ""
+    tail = prediction_tail(claim, half_width) if outside else ""
     reasons = shortfalls(criteria, arms)
     if interval is None or reasons:
         return replace(base, rule_in_words=blocked(reasons, n, tail))
     if interval.df is None:
         size = abs(claim.reported.mean) + abs(interval.estimate)
         interval = snapped(interval, (margin, -margin), size)
-    verdict = _value_verdict(interval, margin, two_sided=claim.two_sided)
-    words = _value_words(verdict, interval, claim, f"{Numbers(claim.unit).plain(margin)}, {origin}")
-    aim = _value_aim(interval, margin, two_sided=claim.two_sided)
+    verdict = value_verdict(interval, margin, two_sided=claim.two_sided)
+    words = value_words(verdict, interval, claim, f"{Numbers(claim.unit).plain(margin)}, {origin}")
+    aim = value_aim(interval, margin, two_sided=claim.two_sided)
     return replace(
         base,
         verdict=verdict,
         interval=interval,
-        details=_value_details(interval, margin) + base.details,
+        details=value_details(interval, margin) + base.details,
         rule_in_words=f"{words}, {n}{crashes(arms)}, {base.test}{tail}.",
         needed=needed_seeds(verdict, interval, _value_pilot(rerun, claim.reported), aim, criteria),
     )
@@ -86,7 +87,9 @@ def decide_value(rerun: Sample, claim: ValueClaim, criteria: Criteria = DEFAULT)
 def _margin(rerun: Sample, claim: ValueClaim) -> tuple[float, str]:
     if claim.margin is not None:
         return claim.margin, "as declared"
-    known = [one for one in (rerun.finished, claim.reported) if one and one.sd is not None]
+    # A collapse would widen the margin until any value passed.
+    usual, reported = uncollapsed(rerun, Sample(finished=claim.reported, published=True))
+    known = [s.finished for s in (usual, reported) if s.finished and s.finished.sd is not None]
     spread = 2 * pooled_sd(*known)[0] if known else 0.0
     if spread > claim.unit:
         return spread, "twice the spread over seeds"
@@ -121,12 +124,14 @@ def _is_outside(rerun: Sample, claim: ValueClaim, half_width: float | None) -> b
     return abs(rerun.finished.mean - claim.reported.mean) > half_width + noise
 
 
-def _prediction_tail(claim: ValueClaim, half_width: float | None) -> str:
+def prediction_tail(claim: ValueClaim, half_width: float | None) -> str:
+    """Say that the rerun lies where honest reruns rarely fall."""
     reach = Numbers(claim.unit).plain(half_width or 0.0)
     return f"; the rerun mean lies outside the 95 % prediction interval (reported ± {reach})"
 
 
-def _value_verdict(interval: Interval, margin: float, *, two_sided: bool) -> Verdict:
+def value_verdict(interval: Interval, margin: float, *, two_sided: bool) -> Verdict:
+    """Compare the interval of "rerun minus reported" with the margin."""
     # Two numbers without spread that differ by just the margin agree within it.
     exact = interval.df is None
     enough = interval.low > -margin or (exact and interval.low == -margin)
@@ -138,12 +143,14 @@ def _value_verdict(interval: Interval, margin: float, *, two_sided: bool) -> Ver
     return "inconclusive"
 
 
-def _value_details(interval: Interval, margin: float) -> tuple[Detail, ...]:
+def value_details(interval: Interval, margin: float) -> tuple[Detail, ...]:
+    """Return the finer words of a value's verdict."""
     found: list[Detail] = ["exceeds"] if interval.low > margin else []
     return (*found, "deterministic") if interval.df is None else tuple(found)
 
 
-def _value_words(verdict: Verdict, interval: Interval, claim: ValueClaim, margin: str) -> str:
+def value_words(verdict: Verdict, interval: Interval, claim: ValueClaim, margin: str) -> str:
+    """Say where the rerun lies beside the margin, without n and test."""
     numbers = Numbers(claim.unit)
     difference, span = numbers.signed(interval.estimate), numbers.span(interval)
     if interval.df is None:
@@ -172,7 +179,8 @@ def _value_pilot(rerun: Sample, reported: Summary) -> Pilot | None:
     return Pilot(sd=new.sd, df=new.n - 1, design=against(reported), more_than=new.n)
 
 
-def _value_aim(interval: Interval, margin: float, *, two_sided: bool) -> Aim:
+def value_aim(interval: Interval, margin: float, *, two_sided: bool) -> Aim:
+    """Return the distances to the ends of the margin that more seeds would have to show."""
     if not two_sided:
         return Aim.at(interval.estimate, -margin, se=interval.se, claimed=0.0)
     off = abs(interval.estimate)

@@ -165,8 +165,10 @@ def fieller(
 
     (p - r w)^2 <= t^2 (SE_p^2 - 2 r C SE_p SE_w + r^2 SE_w^2) with C their correlation, and t on
     the fewer degrees of freedom of the two. None where the interval of the whole contains zero:
-    then no bounded set of shares is left.
+    then no bounded set of shares is left. Raises ValueError for an alpha outside 0 to 0.5.
     """
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha must lie between 0 and 0.5, not {alpha}")
     dfs = [one.df for one in (part, whole) if one.df is not None]
     t = float(stdtrit(min(dfs), 1 - alpha)) if dfs else 0.0
     # In units of the whole: then neither squares overflow nor does the unit matter.

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from repcheck.stats.compare import Interval
+from repcheck.stats.criteria import require_positive
 
 MOST_DECIMALS = 12
 
@@ -13,6 +14,9 @@ class Numbers:
     """Numbers with one digit more than the paper printed; `unit` is one unit of its last."""
 
     unit: float
+
+    def __post_init__(self) -> None:
+        require_positive("the unit of the last digit", self.unit)
 
     @property
     def decimals(self) -> int:

@@ -65,12 +65,21 @@ class Courses:
         first, second = (draw(random, repeats, last) for draw in arms)
         (mean_a, error_a), (mean_b, error_b) = _moments(spread * first), _moments(second)
         n, total = np.arange(2, last + 1), error_a + error_b
-        df = total**2 * (n - 1) / (error_a**2 + error_b**2)
+        with np.errstate(invalid="ignore"):  # of no spread at all
+            df = total**2 * (n - 1) / (error_a**2 + error_b**2)
         return cls(difference=mean_a - mean_b, se=np.sqrt(total), df=df)
 
     def p_above(self, effect: float) -> Any:
-        """One-sided p of "the difference is above zero" where the true one is `effect`."""
-        return stdtr(self.df, -(self.difference + effect) / self.se)
+        """One-sided p of "the difference is above zero" where the true one is `effect`; without any
+        spread the difference counts as exact.
+        """
+        exact = 0.5 - 0.5 * np.sign(self.difference + effect)
+        return np.where(self.se > 0, stdtr(self.df, -self.z(effect)), exact)
+
+    def z(self, effect: float) -> Any:
+        """The difference in standard errors; infinite or NaN without any spread."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (self.difference + effect) / self.se
 
 
 def _moments(values: Any) -> tuple[Any, Any]:
@@ -78,7 +87,7 @@ def _moments(values: Any) -> tuple[Any, Any]:
     n = np.arange(1, values.shape[1] + 1)
     mean = values.cumsum(axis=1) / n
     squares = (values**2).cumsum(axis=1) - n * mean**2
-    return mean[:, 1:], squares[:, 1:] / ((n - 1) * n)[1:]
+    return mean[:, 1:], np.maximum(squares[:, 1:], 0) / ((n - 1) * n)[1:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +105,7 @@ def ends(design: Design, courses: Courses, effect: float, *, futility: bool = Tr
     """
     looks = np.array(design.looks)
     column = looks - 2
-    z = ((courses.difference + effect) / courses.se)[:, column]
+    z = courses.z(effect)[:, column]
     p = courses.p_above(effect)[:, column]
     above, below = p < np.array(design.alphas), 1 - p < np.array(design.alphas)
     stop = above | below

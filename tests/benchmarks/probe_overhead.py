@@ -56,11 +56,16 @@ def steps(
     return [on / off, on - off, off]
 
 
-def rival() -> tuple[str, str]:
-    """Return the Python of the rival's own environment, or "" and why there is none."""
+def rival(*, make: bool = True) -> tuple[str, str]:
+    """Return the Python of the rival's own environment, or "" and why there is none.
+
+    `make` says whether it is made where it does not lie in the cache.
+    """
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     place = home / "repcheck-benchmarks" / f"{RIVAL}-{sys.version_info[0]}.{sys.version_info[1]}"
     python = place / "bin" / "python"
+    if not (place / "ready").exists() and not make:
+        return "", f"{RIVAL} is not installed: run this without --quick"
     if not (place / "ready").exists():
         venv.create(place, with_pip=True, clear=True)
         site = next((place / "lib").glob("python*")) / "site-packages"
@@ -123,11 +128,11 @@ def _milliseconds(command: list[str], environment: dict[str, str]) -> float:
 def measure(quick: bool) -> list[Figure]:
     """Return the ratios of a step, the start-up, and what the rival costs in the same run."""
     figures = []
-    python, why = rival()
-    theirs = steps("tiny", "mlflow", 4, 50, python) if python else None
+    python, why = rival(make=not quick)
+    theirs = steps("tiny", "mlflow", 2 if quick else 4, 50, python) if python else None
     for size, (goal, named) in GOALS.items():
-        blocks, count = ((12, 100) if quick else (60, 150)) if size == "tiny" else (
-            (6, 16) if quick else (30, 24)
+        blocks, count = ((4, 50) if quick else (60, 150)) if size == "tiny" else (
+            (2, 10) if quick else (30, 24)
         )  # fmt: skip
         ratio, added, step = steps(size, "probe", blocks, count)
         about = {"rival": "mlflow.log_metric each step" if theirs else why}
@@ -137,7 +142,7 @@ def measure(quick: bool) -> list[Figure]:
             about["rival_value"] = round(1 + theirs[1] / step, 3)
         name = f"a step of about {named} ({1000 * step:.2f}), +{1e6 * added:.0f} us"
         figures.append(figure(name, ratio, "ratio", goal, **about))
-    through = passed_through(2 if quick else 7, 200 if quick else 1000)
+    through = passed_through(1 if quick else 7, 200 if quick else 1000)
     figures.append(
         figure("the same 1 ms step, probe silent, over none at all", through, "ratio", 1.03)
     )

@@ -32,7 +32,7 @@ COMPARISONS = 200
 ERRORS = "standard errors of the draws"
 # Name: the rival, how many times faster we are to be, how far results may lie apart and in what.
 AIMS: Mapping[str, tuple[str, float, float, str]] = {
-    "interval of the interquartile mean": ("rliable", 50, 4, ERRORS),
+    "interval of the interquartile mean": ("rliable", 100, 4, ERRORS),
     "probability of improvement": ("rliable", 1000, 4, ERRORS),
     "almost stochastic order": ("deepsig", 1000, 0.03, "of 0 to 1"),
     "200 comparisons of 5 + 5 seeds, all splits": ("scipy", 500, 1e-9, "in p"),

@@ -47,6 +47,20 @@ class Part:
     n: str
     test: str
     level: str
+    robust: str
+    datasets: tuple[OfDataset, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfDataset:
+    """One dataset of a claim over several, which has no verdict of its own."""
+
+    dataset: str
+    observed: str
+    interval: str
+    n: str
+    p: str
+    shown: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +95,7 @@ class Card:
     more_runs: int
     tally: str
     not_run: bool
+    described: tuple[str, ...]
 
 
 def anchors(claims: Iterable[Json]) -> dict[str, str]:
@@ -198,6 +213,7 @@ def _card(
         more_runs=more,
         tally=_tally(claim["rules"]),
         not_run=not_run,
+        described=tuple(one["words"] for one in claim.get("descriptive") or ()),
     )
 
 
@@ -219,6 +235,8 @@ def _part(found: Json, unit: str) -> Part:
     n = f"{counted.get('method') or 0}"
     if counted.get("baseline") is not None:
         n += f" + {counted['baseline']}"
+    gain = found.get("axis") == "gain"
+    places = text.decimals(found.get("claimed_text") or "")
     return Part(
         about=f"gain over {baseline}" if baseline else "value",
         verdict=words.verdict(found["verdict"]),
@@ -228,6 +246,21 @@ def _part(found: Json, unit: str) -> Part:
         n=n,
         test=found.get("test") or "",
         level=text.percent(found.get("level")),
+        robust=(found.get("permutation") or {}).get("in_words") or "",
+        datasets=tuple(_dataset(one, places, gain=gain) for one in found.get("datasets") or ()),
+    )
+
+
+def _dataset(one: Json, places: int, *, gain: bool) -> OfDataset:
+    n, observed = one["n"], one["observed"]
+    p = one["p"]
+    return OfDataset(
+        dataset=one["dataset"],
+        observed="" if observed is None else text.fixed(observed, places, sign=gain),
+        interval=text.interval(one["interval"], places, sign=gain),
+        n=f"{n['method']}" + ("" if n["baseline"] is None else f" + {n['baseline']}"),
+        p="" if p is None else f"{p:.2g}",
+        shown={True: "shown", False: "not shown", None: "not judged by itself"}[one["shown"]],
     )
 
 

@@ -9,8 +9,9 @@ A subset chosen beforehand, with the reason in `measured_not_reported.reason`, i
 a method is only trained on needs no row.
 
 ## How it is decided
-From the declared lists and the words of the claims alone, so far: no script is searched for
-further datasets. An empty list says that nothing was left out; a missing key decides nothing.
+From the declared lists and the words of the claims alone: what the artifact's files name beside
+them is RC502b's question. An empty list says that nothing was left out; a missing key decides
+nothing.
 
 ## How to fix
 Report the null and the negative datasets too, in an appendix if need be.

@@ -10,8 +10,10 @@ With a reason in `measured_not_reported.reason` and a metric marked `primary`, i
 on a metric that is reported is honest, and no finding.
 
 ## How it is decided
-From `measured_not_reported.metrics` alone, so far: no file and no run is opened. An empty list says
-that nothing was left out; a missing key decides nothing.
+From `measured_not_reported.metrics`: an empty list says that nothing was left out; a missing key
+decides nothing. After runs it is held against what they wrote: where the metrics files hold no
+other metric than the reported ones it is cleared, and where they do although nothing is said to be
+left out it is a note. Whether the method loses on those is RC501b's question.
 
 ## How to fix
 Report all metrics for both methods, in an appendix if need be, and mark the primary one.
@@ -22,22 +24,26 @@ hzwer 5.1
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from repcheck.claims.model import Claims
-from repcheck.fact import Quantity
+from repcheck.fact import Level, Quantity
+from repcheck.facts.unreported import Unreported, in_other_tables, reported_metrics
 from repcheck.rule import Answer, Cleared, Flagged, Kind, Severity, rule
 
-_COST = re.compile(
-    r"latency|throughput|speed|fps|memory|params|flops|runtime|hours|\bm?s\b|/ ?s(?:ec)?\b"
-)
+_MOST = 8
 
 
 @rule("RC501", Severity.MAJOR)
-def check(claims: Claims) -> Answer:
+def check(claims: Claims, unreported: Unreported) -> Answer:
     left_out = claims.measured_not_reported
-    reported = _reported(claims)
+    reported = reported_metrics(claims)
+    if unreported.nothing_else and not left_out.metrics.get(()):
+        return Cleared(
+            message=f"metrics reported: {len(reported)}; the metrics files hold no other",
+            seen=_observed(unreported, 0),
+            limit="would have seen only what the evaluation writes into its metrics files",
+        )
     hidden = [name for name in left_out.metrics.value if name not in reported]
     seen = Quantity(
         name="metrics measured and not reported",
@@ -57,23 +63,18 @@ def check(claims: Claims) -> Answer:
             at=left_out.metrics.place,
             disclosed=left_out.metrics.disclosure.in_paper,
         )
-    return list(_unlisted(claims, reported, seen)) or Cleared(
+    found = [*_unlisted(claims, reported, seen), *_written(claims, unreported)]
+    return found or Cleared(
         message=f"metrics reported: {len(reported)}, left out: 0",
         seen=seen,
         limit="the authors' list",
     )
 
 
-def _reported(claims: Claims) -> set[str]:
-    rows = {row.metric.value for row in claims.results if row.metric.known}
-    rows |= {claim.metric.value for claim in claims.claims if claim.metric.known}
-    return rows or set(claims.metrics) if len(claims.metrics) == 1 else rows
-
-
 def _unlisted(claims: Claims, reported: set[str], seen: Quantity) -> Iterator[Flagged]:
     """Find metrics that the evaluation writes, that no row shows and no list admits."""
     admitted = {*reported, *claims.measured_not_reported.metrics.value}
-    admitted |= _in_other_tables(claims)
+    admitted |= in_other_tables(claims)
     for metric in claims.metrics.values():
         if metric.id not in admitted and metric.from_.known and claims.results:
             yield Flagged(
@@ -86,13 +87,24 @@ def _unlisted(claims: Claims, reported: set[str], seen: Quantity) -> Iterator[Fl
             )
 
 
-def _in_other_tables(claims: Claims) -> set[str]:
-    """Return the metrics that stand in a claim's ratio, an ablation or the table of costs."""
-    shown = {name for claim in claims.claims for name in claim.ratio.get({})}
-    shown |= {name for row in claims.ablations or () for name in row.result.get({})}
-    if claims.efficiency:
-        words = {
-            m.id: f"{m.id} {m.unit.get('')} {m.definition.get('')}" for m in claims.metrics.values()
-        }
-        shown |= {name for name, said in words.items() if _COST.search(said.lower())}
-    return shown
+def _written(claims: Claims, unreported: Unreported) -> Iterator[Flagged]:
+    """Note what the metrics files hold although nothing is said to be left out."""
+    if names := unreported.left_out:
+        more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+        yield Flagged(
+            message="nothing is said to be left out, and the metrics files hold "
+            f"{', '.join(names[:_MOST])}{more} too",
+            kind=Kind.MISMATCH,
+            severity=Severity.NOTE,
+            seen=_observed(unreported, len(names)),
+            at=claims.measured_not_reported.metrics.place,
+        )
+
+
+def _observed(unreported: Unreported, count: int) -> Quantity:
+    return Quantity(
+        name="metrics in the metrics files and not reported",
+        value=count,
+        level=Level.OBSERVED,
+        source=f"{', '.join(unreported.sources[:2])}, out/",
+    )

@@ -10,8 +10,10 @@ the printed cells' mean by (unit of the average + largest unit of a cell) / 2. M
 geometric and harmonic means are averages too: say which.
 
 ## How it is decided
-The interval rule, which has no false alarms; then truncation and the other means (a note); then
-means without one or two cells (minor, and named). What nothing explains is major.
+The interval rule, which has no false alarms; then truncation and the other means, among them those
+of a suite that average the scores of one task first, as GLUE does (a note); then means without one
+or two cells (minor, and named). What nothing explains is major. A dataset called `average` whose
+rows do not say of which cells is undetermined.
 
 ## How to fix
 Compute the average again from the cells, or name the cells it is made of.
@@ -26,6 +28,7 @@ from repcheck.claims.model import Claims, Result
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Level, Quantity
 from repcheck.facts.table import Table, centre_of, printed, written
+from repcheck.over_rows import name_of
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -39,6 +42,7 @@ from repcheck.rule import (
     rule,
 )
 from repcheck.stats.forensics import Fit, average_fit
+from repcheck.stats.forensics_suites import is_average
 from repcheck.stats.printed import Printed
 
 
@@ -47,9 +51,24 @@ def check(claims: Claims, table: Table) -> Answer:
     averages = [
         row for row in claims.results if written(row, "aggregate") and row.aggregate.mean_of.known
     ]
-    if not averages:
-        return NotApplicable(message="no row of `results` is said to be an average of others")
-    return [_asked(row, table) for row in averages]
+    found: list[Outcome] = [_asked(row, table) for row in averages]
+    named = {name for name in claims.datasets if is_average(name)}
+    silent = [r for r in claims.results if named and _is_silent(r, table.dataset_of(r), named)]
+    if silent:
+        key = silent[0].place.join("aggregate")
+        more = f" (and {len(silent) - 1} rows more)" if len(silent) > 1 else ""
+        found.append(
+            Undetermined(
+                message=f"{name_of(silent[0])}: an average by name{more}, and not of which cells",
+                reason=Reason.UNDECLARED_KEY,
+                would_decide=f"declare `{key}`, as in `{{mean_of: [a, b]}}`",
+            )
+        )
+    return found or NotApplicable(message="no row of `results` is said to be an average of others")
+
+
+def _is_silent(row: Result, dataset: str, named: set[str]) -> bool:
+    return dataset in named and not written(row, "aggregate")
 
 
 def _asked(row: Result, table: Table) -> Outcome:
@@ -82,7 +101,7 @@ def _judge(row: Result, table: Table) -> Outcome:
             seen=seen,
             limit="would have seen a difference of two rounding units",
         )
-    severity, because = Severity.MAJOR, ""
+    severity, because = Severity.MAJOR, ", under any rounding"
     if found.innocent:
         severity, because = Severity.NOTE, f"; it is {found.how}"
     elif found.how:

@@ -34,6 +34,7 @@ from repcheck.rule import Answer, Cleared, Flagged, Kind, NotApplicable, Part, S
 from repcheck.stats.forensics import mean_of, spreads_that_fit
 from repcheck.stats.printed import Interval, Printed, Rounding
 
+_QUICK = 1e100  # squares of larger numbers are no floating-point numbers
 _STATISTICS = ("mean", "median", "best", "single")
 _KINDS = {
     "sample": "sample standard deviation",
@@ -65,6 +66,8 @@ def _plain(result: Result, seeds: Sequence[Printed]) -> bool:
     """
     n, values = len(seeds), [float(seed.value) for seed in seeds]
     if n < 2 or not written(result, "mean") or (written(result, "n") and result.n.value != n):
+        return False
+    if max(map(abs, values)) > _QUICK:
         return False
     last = float(min(seed.unit for seed in seeds))
     shown, middle = printed(result.mean), sum(values) / n
@@ -119,9 +122,11 @@ def _centre(result: Result, seeds: Sequence[Printed]) -> Iterator[Flagged]:
     others = {k: v for k, v in truth.items() if k in {"mean", "median", "best"} and k != name}
     fits = next((k for k, v in others.items() if _meets(shown, v, Rounding.NEAREST)), "")
     severity = Severity.MINOR if fits == "median" else Severity.MAJOR
-    because = f"; it is their {fits}" if fits else ""
-    if _meets(shown, wanted, Rounding.ANY):
+    because = f"; it is their {fits}" if fits else ", under any rounding"
+    if _meets(shown, wanted, Rounding.TRUNCATED):
         severity, because = Severity.NOTE, "; truncated rather than rounded?"
+    elif _meets(shown, wanted, Rounding.ANY):
+        severity, because = Severity.NOTE, "; rounded up?"
     digits = max(0, len(shown.text.partition(".")[2])) + 2
     yield Flagged(
         message=f"the {name} is given as {shown.text}, the {len(seeds)} listed seeds "
@@ -179,7 +184,7 @@ def _spread(result: Result, seeds: Sequence[Printed]) -> Iterator[Flagged]:
     from statistics import stdev
 
     deviation = stdev(float(s.value) for s in seeds)
-    severity, because = Severity.MAJOR, "; no convention of a spread gives it"
+    severity, because = Severity.MAJOR, "; no convention of a spread gives it under any rounding"
     loose = spreads_that_fit(seeds, shown, Rounding.ANY)
     if kind in loose or (not kind and loose):
         severity, because = Severity.NOTE, "; truncated rather than rounded?"

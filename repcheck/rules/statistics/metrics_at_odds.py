@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from repcheck.claims.model import Claims, Result
+from repcheck.claims.model import Claims, Metric, Result
 from repcheck.errors import Reason
 from repcheck.fact import Level, Quantity
 from repcheck.facts.table import Table, centre_of, printed, written
@@ -42,8 +42,13 @@ from repcheck.rule import (
     rule,
 )
 from repcheck.stats.forensics_relations import contradictions, relations_asked
+from repcheck.stats.printed import Rounding
 
 _TOPS = {"percent": 100, "fraction": 1}
+_READINGS = {
+    Rounding.TRUNCATED: "; only if they were truncated",
+    Rounding.ANY: "; only if one was rounded up",
+}
 
 
 @rule("RC913", Severity.MINOR, part=Part.FORENSIC, worst=Severity.MINOR)
@@ -52,7 +57,7 @@ def check(claims: Claims, table: Table) -> Answer:
         return NotApplicable(message="fewer than two metrics")
     asked, found, closed = 0, [], 0
     for rows in _groups(table):
-        units = {table.metric_of(row).unit.get("") for row in rows.values()}
+        units = {_unit(table.metric_of(row)) for row in rows.values()}
         shares = units & {*_TOPS}
         cells = {name: printed(centre_of(row)) for name, row in rows.items()}
         pairs = relations_asked(cells)
@@ -64,6 +69,10 @@ def check(claims: Claims, table: Table) -> Answer:
     if found:
         return found
     return _nothing(claims, asked, closed)
+
+
+def _unit(metric: Metric) -> str:
+    return "" if metric.unit.undeclared else metric.unit.get("none")
 
 
 def _groups(table: Table) -> Iterator[Mapping[str, Result]]:
@@ -83,7 +92,7 @@ def _contradictions(rows: Mapping[str, Result], most: int) -> Iterator[Flagged]:
         certain = found.certain and found.mode is None
         yield Flagged(
             message=f"{rows[found.names[0]].method}: {found.words}"
-            + ("" if found.mode is None else "; truncated rather than rounded?"),
+            + (" under any rounding" if found.mode is None else _READINGS[found.mode]),
             kind=Kind.MISMATCH,
             severity=Severity.MINOR if certain else Severity.NOTE,
             seen=Quantity(
@@ -101,10 +110,11 @@ def _nothing(claims: Claims, asked: int, closed: int) -> Outcome:
             limit="would have seen a difference of two rounding units",
         )
     if closed:
-        lacking = next(m.unit for m in claims.metrics.values() if m.unit.undeclared)
+        lacking = next((m.unit for m in claims.metrics.values() if m.unit.undeclared), None)
+        why = "not stated" if lacking else "percent here and a fraction there"
         return Undetermined(
-            message=f"{closed} pairs of metrics cannot be compared: their unit is not stated",
+            message=f"{closed} pairs of metrics cannot be compared: their unit is {why}",
             reason=Reason.UNDECLARED_KEY,
-            would_decide=f"declare `{lacking.path}`",
+            would_decide=f"declare `{lacking.path}`" if lacking else "one unit for both metrics",
         )
     return NotApplicable(message="no two metrics that say something about each other")

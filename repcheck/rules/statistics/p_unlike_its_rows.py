@@ -1,4 +1,4 @@
-"""A p-value is smaller than any test of its two rows gives.
+"""A p-value is not that of any test of its two rows.
 
 ## What it catches
 A significance in the text that means, spreads and numbers of seeds in the table do not have: a
@@ -8,12 +8,13 @@ conclusion.
 ## When it is legitimate
 Paired, rank and permutation tests look at the single seeds and can give smaller values: they are
 not judged from a summary, nor is a test that nobody names. A larger p than the recomputed one may
-be corrected for several tests.
+be corrected for several tests, and is at most noted, where the claim rests on it: an equivalence.
 
 ## How it is decided
 Welch's and Student's t test, one- and two-sided, with sample and population deviations, over every
-value that the printed digits allow. Only a p below all of them is flagged: minor, and major where
-the conclusion at 5 % turns.
+value that the printed digits allow under any rounding. `p: "< .05"` is a bound, `p: .03` one
+number, rounded either way. A p below all of them is flagged: minor, and major where the conclusion
+at 5 % turns.
 
 ## How to fix
 Recompute the test, name it, and list the seeds.
@@ -81,8 +82,11 @@ def _arm(row: Result) -> Arm:
 
 def _judge(claim: Claim, baseline: str, ours: Arm, theirs: Arm) -> Outcome:
     leaf = claim.significance.p
-    # A stated 0.001 often means "below 0.001".
-    found = p_fit(ours, theirs, f"<= {leaf.text or leaf.value}")
+    text = leaf.text or repr(leaf.value)
+    above = text.lstrip("pP ")[:1] in {">", "\N{GREATER-THAN OR EQUAL TO}"}
+    # A stated 0.001 often means "below 0.001", and a larger p may be corrected for several tests.
+    exact = above or claim.type.get("") == "equivalence"  # type: ignore[arg-type]
+    found = p_fit(ours, theirs, text if exact or not _number(text) else f"<= {text}")
     low, high = min(v.p[0] for v in found.variants), max(v.p[1] for v in found.variants)
     seen = Quantity(
         name="smallest p of a t test",
@@ -90,16 +94,20 @@ def _judge(claim: Claim, baseline: str, ours: Arm, theirs: Arm) -> Outcome:
         level=Level.FORENSIC,
         source=str(leaf.place),
     )
-    words = f"p {leaf} against {baseline}; t tests of the two rows give {low:.2g} to {high:.2g}"
+    shown = text.strip() if text.strip()[:1] in "pP" else f"p {text.strip()}"
+    words = f"{shown} against {baseline}; t tests of the two rows give {low:.2g} to {high:.2g}"
     if found.fits:
         return Cleared(message=words, seen=seen, limit=f"a p below {low:.2g}")
     if claim.significance.test.undeclared:
         raise Missing(Reason.UNDECLARED_KEY, f"declare `{claim.significance.test.path}`")
     turned = "; the conclusion at 5 % turns" if found.decision_error else ""
+    severity = Severity.MAJOR if found.decision_error else Severity.MINOR
+    if exact and low < leaf.value:
+        severity, turned = Severity.NOTE, turned + "; corrected for several tests?"
     return Flagged(
-        message=words + turned,
-        kind=Kind.MISMATCH,
-        severity=Severity.MAJOR if found.decision_error else Severity.MINOR,
-        seen=seen,
-        at=leaf.place,
+        message=words + turned, kind=Kind.MISMATCH, severity=severity, seen=seen, at=leaf.place
     )
+
+
+def _number(text: str) -> bool:
+    return text.lstrip()[:1].isdigit() or text.lstrip()[:1] == "."

@@ -1,22 +1,20 @@
 """The numbers of the paper have a pattern that runs hardly ever leave.
 
 ## What it catches
-The same spread behind three or more different means, a gain that is one number on every dataset,
-more operations than the stated devices can do in the stated hours: numbers that were copied,
-pooled, or never came out of a run.
+The same spread behind three or more different means, the same mean and spread in two cells, a gain
+that is one number on every dataset: numbers that were copied, pooled, or never came out of a run.
 
 ## When it is legitimate
-One pooled spread printed in every row; rows taken over from another table; the peak of one
-precision beside training in another. Numbers of few digits repeat themselves by chance, and scores
-of few test examples do: where the chance is not negligible, nothing is said.
+One pooled spread printed in every row; rows taken over from another table. Numbers of few digits
+repeat themselves by chance, and scores of few test examples do: where the chance is not negligible,
+nothing is said.
 
 ## How it is decided
 From the printed numbers alone. Equal spreads and equal gains are minor where honest numbers show
-them with a chance below `rare`, computed from digits, seeds and test sets; repeated rows and odd
-last digits are notes. Training FLOPs above 100 % of the stated peak are impossible (major, minor
-where the precision of the peak is not stated). Shares, means and averages have rules of their own
-(RC901, RC906, RC909, RC911). Nothing found is no pass: that the numbers come out of runs is shown
-by a rerun alone.
+them with a chance below `rare`, computed from digits, seeds and test sets; repeated cells and rows
+and odd last digits (fifty or more, on a grid of scores much finer than a digit) are notes. Shares,
+means, averages and hours of devices have rules of their own (RC901, RC906, RC909, RC911, RC916).
+Nothing found is no pass: that the numbers come out of runs is shown by a rerun alone.
 
 ## How to fix
 Give the logs and the predictions behind the numbers, and say which rows share runs.
@@ -30,20 +28,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from repcheck.budget import figure
 from repcheck.claims.comparison import comparisons
-from repcheck.claims.model import Claims, Method, Result
+from repcheck.claims.metrics import is_count
+from repcheck.claims.model import Claims, Result
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Level, Quantity
 from repcheck.facts.table import Table, centre_of, printed, written
 from repcheck.over_rows import name_of
 from repcheck.rule import Answer, Flagged, Kind, Outcome, Part, Severity, Undetermined, rule
-from repcheck.stats.forensics_compute import PLAUSIBLE, SECONDS_AN_HOUR, utilisation
 from repcheck.stats.forensics_patterns import (
+    ENOUGH_DIGITS,
     Spread,
     constant_gain,
     equal_spreads,
     last_digits,
+    repeated_cells,
     repeated_rows,
 )
 
@@ -60,7 +59,6 @@ def check(claims: Claims, table: Table, *, rare: float = 1e-6) -> Answer:
         *_gains(table, rare),
         *_rows(table),
         *_digits(rows, table),
-        *(one for method in claims.methods.values() for one in _devices(method, claims)),
     ]
     return found or Undetermined(
         message=f"{len(rows)} numbers show no pattern that chance would not; whether they come out "
@@ -82,12 +80,22 @@ def _seen(row: Result, name: str, value: float) -> Quantity:
 def _spread(row: Result, table: Table) -> Spread | None:
     if not (written(row, "std") and written(row, "mean")):
         return None
-    n = row.n.get(len(row.per_seed.get(()))) if written(row, "n") else 0
-    metric = table.metric_of(row)
+    n, items = _seeds(row), _items(row, table)
+    return Spread(mean=printed(row.mean), spread=printed(row.std), n=n, items=items)
+
+
+def _seeds(row: Result) -> int:
+    """Return of how many seeds a row is, 0 where nobody says."""
+    if written(row, "n"):
+        return row.n.value
+    return len(row.per_seed.value) if written(row, "per_seed") else 0
+
+
+def _items(row: Result, table: Table) -> int:
+    """Return how many test examples a row is of, 0 where nobody says."""
     dataset = table.claims.datasets.get(table.dataset_of(row))
     size = dataset.test.size.get(0) if dataset is not None else 0
-    items = metric.n_test.get(size)
-    return Spread(mean=printed(row.mean), spread=printed(row.std), n=n, items=items)
+    return table.metric_of(row).n_test.get(size)
 
 
 def _spreads(rows: list[Result], table: Table, rare: float) -> Iterator[Flagged]:
@@ -97,6 +105,7 @@ def _spreads(rows: list[Result], table: Table, rare: float) -> Iterator[Flagged]
         if (spread := _spread(row, table)) is not None:
             columns[table.metric_of(row).id][i] = spread
     for cells in columns.values():
+        yield from _cells(cells, rows)
         for found in equal_spreads(cells):
             if found.chance > _NOTED:
                 continue
@@ -110,6 +119,22 @@ def _spreads(rows: list[Result], table: Table, rare: float) -> Iterator[Flagged]
                 severity=Severity.MINOR if certain else Severity.NOTE,
                 seen=_seen(row, "rows with one spread", len(names)),
                 at=row.std.place,
+            )
+
+
+def _cells(cells: Mapping[int, Spread], rows: list[Result]) -> Iterator[Flagged]:
+    """Look for one mean and spread in two rows of a metric."""
+    for found in repeated_cells(cells):
+        if found.chance <= _NOTED:
+            first = rows[found.cells[0]]
+            names = "; ".join(name_of(rows[i]) for i in found.cells[:4])
+            yield Flagged(
+                message=f"{len(found.cells)} rows have the mean and spread {found.text}: {names} "
+                f"(chance below {max(found.chance, 1e-12):.0e})",
+                kind=Kind.UNSUPPORTED,
+                severity=Severity.NOTE,
+                seen=_seen(first, "rows with one mean and spread", len(found.cells)),
+                at=centre_of(first).place,
             )
 
 
@@ -179,7 +204,14 @@ def _digits(rows: list[Result], table: Table) -> Iterator[Flagged]:
     for row in rows:
         columns[table.metric_of(row).id].append(row)
     for metric, column in columns.items():
-        found = last_digits([printed(centre_of(row)) for row in column])
+        if len(column) < ENOUGH_DIGITS:
+            continue
+        grid = 0
+        if is_count(table.metric_of(column[0])):
+            grid = min(_items(row, table) * max(1, _seeds(row)) for row in column)
+            if not grid:  # the scores may lie on a grid that few digits end on
+                continue
+        found = last_digits([printed(centre_of(row)) for row in column], grid)
         if found is not None and found.p < _NOTED:
             yield Flagged(
                 message=f"the last digits 0 to 9 of {len(column)} numbers of {metric} stand "
@@ -189,45 +221,3 @@ def _digits(rows: list[Result], table: Table) -> Iterator[Flagged]:
                 seen=_seen(column[0], "chi squared of the last digits", round(found.statistic, 2)),
                 at=column[0].place,
             )
-
-
-# --- devices ----------------------------------------------------------------------------------
-
-
-def _devices(method: Method, claims: Claims) -> Iterator[Flagged]:
-    cost, machine = method.train_cost, claims.hardware.get(method.train.hardware.get(""))
-    hours = _device_hours(method)
-    flops = cost.train_flops
-    if machine is None or not (machine.peak_tflops.known and flops.value.known and hours):
-        return
-    if flops.scope.get("total") != "total" or not flops.value.value:
-        return
-    by = 2 if flops.convention.known and flops.convention.value == "macs" else 1
-    share = utilisation(by * flops.value.value, hours, machine.peak_tflops.value)
-    if share <= PLAUSIBLE:
-        return
-    severity = Severity.NOTE
-    if share > 1:
-        severity = Severity.MAJOR if machine.precision.known else Severity.MINOR
-    yield Flagged(
-        message=f"training {method.id} takes {figure(by * flops.value.value)} FLOPs in "
-        f"{hours:g} device hours: {share:.0%} of the stated peak",
-        kind=Kind.MISMATCH,
-        severity=severity,
-        seen=Quantity(
-            name="share of the devices' peak", value=round(share, 4), level=Level.FORENSIC,
-            source=str(flops.value.place),
-        ),
-        at=flops.value.place,
-    )  # fmt: skip
-
-
-def _device_hours(method: Method) -> float:
-    cost, train = method.train_cost, method.train
-    for leaf in (cost.gpu_hours, train.gpu_hours):
-        if leaf.known:
-            return leaf.value
-    wall = cost.wall_clock if cost.wall_clock.known else train.wall_clock
-    if not (wall.known and train.devices.known):
-        return 0.0
-    return wall.value * train.devices.value / SECONDS_AN_HOUR

@@ -1,0 +1,160 @@
+"""The look itself: which files the commands reach, and which datasets those name."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from repcheck.named import python, results, texts
+from repcheck.named.found import Declared, Named, folded, kept
+from repcheck.named.tree import Tree, tree
+
+_SHELL = (".sh", ".bash")
+_PAGES = (".md", ".rst")
+_CONFIGS = (".yaml", ".yml", ".json", ".toml", ".cfg", ".ini")
+_CLAIMS = re.compile(r"^repcheck\s*:\s*\d", re.MULTILINE)
+MOST_REACHED = 400
+MOST_FOUND = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is known of an artifact beforehand: its commands (with the folder each starts in), the
+    ids of its methods (the proposed ones in `proposed`), what its datasets are called, and which
+    parts of it are somebody else's.
+    """
+
+    commands: tuple[tuple[str, tuple[str, ...]], ...]
+    methods: tuple[str, ...]
+    proposed: tuple[str, ...]
+    declared: Declared
+    foreign: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The names found: of declared datasets (`known`) and of others, each once, results first.
+
+    `files` were read, `unread` could not be; `cut` says that more files than are looked at stand
+    there; `zoos` are places left out because they name more than 30.
+    """
+
+    known: tuple[Named, ...] = ()
+    others: tuple[Named, ...] = ()
+    zoos: tuple[str, ...] = ()
+    files: int = 0
+    unread: tuple[str, ...] = ()
+    cut: bool = False
+
+
+def look(root: Path, asked: Asked) -> Look | None:
+    """Return the datasets that an artifact names; None if there is no such folder."""
+    here = tree(root, without=asked.foreign)
+    if here is None:
+        return None
+    reached = _reached(here, asked)
+    found = [*_in_files(here, reached, asked)]
+    found += [*results.beside(here, asked.declared, asked.methods)]
+    found += [*results.rows(here, asked.declared, asked.proposed)]
+    counted, zoos = kept(found, asked.declared)
+    coded = {folded(one.name) for one in counted if not one.results}
+    first: dict[str, Named] = {}
+    for one in sorted(counted, key=lambda n: not n.results):
+        # A file of results says that something was run only where the code knows its dataset too.
+        if not one.results or folded(one.name) in coded or one.how == results.ROW:
+            first.setdefault(folded(one.name), one)
+    known = tuple(one for one in first.values() if asked.declared.has(one.name))
+    return Look(
+        known=known,
+        others=tuple(one for one in first.values() if one not in known),
+        zoos=tuple(zoos),
+        files=len(here.read),
+        unread=tuple(sorted(here.unread)),
+        cut=here.cut,
+    )
+
+
+def _in_files(here: Tree, reached: Sequence[str], asked: Asked) -> Iterator[Named]:
+    scripts = [posixpath.basename(path) for path in reached]
+    folders = {posixpath.dirname(path) for path in reached if path.endswith(_CONFIGS)} - {""}
+    for path in here.paths:
+        lower = path.lower()
+        if path in reached and lower.endswith(".py"):
+            module = python.parsed(here.text(path))
+            if module is None:
+                here.unread.add(path)
+            else:
+                yield from python.named(module, path)
+        elif lower.endswith(_SHELL):
+            yield from _some(texts.of_commands(here.text(path), path, scripts))
+        elif lower.endswith(_PAGES):
+            text = texts.fenced(here.text(path))
+            yield from _some(texts.of_commands(text, path, scripts))
+        elif lower.endswith(_CONFIGS) and _ours(path, reached, folders, asked):
+            text = here.text(path)
+            if not _CLAIMS.search(text):
+                yield from _some(texts.of_config(text, path))
+
+
+def _some(found: Iterator[Named]) -> Iterator[Named]:
+    return islice(found, MOST_FOUND)
+
+
+def _ours(path: str, reached: Sequence[str], folders: set[str], asked: Asked) -> bool:
+    """Return whether a configuration belongs to the paper's own method, by its name or place."""
+    if path in reached:
+        return True
+    stem = posixpath.splitext(posixpath.basename(path))[0].lower()
+    parts = set(re.split(r"[_.-]", stem)) | {stem}
+    named = any(name.lower() in parts for name in asked.proposed)
+    return named or posixpath.dirname(path) in folders
+
+
+# --- which files the commands reach -------------------------------------------------------------
+
+
+def _reached(here: Tree, asked: Asked) -> tuple[str, ...]:
+    """Return the files that the commands name, what these import, and so on."""
+    there = set(here.paths)
+    todo = [path for cwd, argv in asked.commands for path in _in_command(cwd, argv, there)]
+    found: dict[str, None] = {}
+    while todo and len(found) < MOST_REACHED:
+        path = todo.pop()
+        if path in found:
+            continue
+        found[path] = None
+        if path.endswith(".py") and (module := python.parsed(here.text(path))) is not None:
+            todo += _imports(path, python.imported(module), there)
+        elif path.endswith(_SHELL):
+            cwd = posixpath.dirname(path)
+            todo += _in_command("", here.text(path).split(), there)
+            todo += _in_command(cwd, here.text(path).split(), there)
+    return tuple(found)
+
+
+def _in_command(cwd: str, argv: Sequence[str], there: set[str]) -> list[str]:
+    found: list[str] = []
+    for before, word in zip(("", *argv), argv, strict=False):
+        name = word.rpartition("=")[2] or word
+        if before == "-m":
+            name = word.replace(".", "/")
+        base = posixpath.normpath(posixpath.join(cwd or ".", name))
+        found += [p for p in (base, f"{base}.py", f"{base}/__main__.py") if p in there]
+    return found
+
+
+def _imports(path: str, names: Iterable[str], there: set[str]) -> Iterator[str]:
+    folder = posixpath.dirname(path)
+    for name in names:
+        bare = name.lstrip(".")
+        up = len(name) - len(bare)
+        bases = ["", folder]
+        if up:
+            bases = [posixpath.normpath(posixpath.join(folder, *[".."] * (up - 1)))]
+        for base in bases:
+            module = posixpath.normpath(posixpath.join(base, bare.replace(".", "/")))
+            yield from (p for p in (f"{module}.py", f"{module}/__init__.py") if p in there)

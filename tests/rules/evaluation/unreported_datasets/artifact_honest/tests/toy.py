@@ -1,0 +1,5 @@
+"""A test on toy data."""
+
+from sklearn.datasets import load_iris
+
+load_iris()
