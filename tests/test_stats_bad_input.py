@@ -63,6 +63,7 @@ SPECIAL: Mapping[str, Mapping[str, Any]] = {
     },
     "forensics_patterns.chi_squared_tail": {"df": 3},
     "forensics_tests.stated_p": {"text": "p < .05"},
+    "sites.SiteArm": {"sign": 1},
     "waterfall.contrast": {"weighted": [(1.0, CELL), (-1.0, CELL)]},
     "waterfall.shapley": {"cells": dict.fromkeys(SETS, CELL)},
     "attribution.attribute": {"pairs": None},
@@ -73,6 +74,7 @@ SPECIAL: Mapping[str, Mapping[str, Any]] = {
     "chosen.Rank": {},
     "chosen_normal.bayes_factor_of_max": {"reruns": RUNS},
     "chosen_normal.prediction_p": {"reruns": RUNS},
+    "chosen_normal.shared_p": {"reported": (90.0, 91.0), "reruns": [RUNS, RUNS]},
     "chosen_normal.top_of": {"reruns": RUNS},
     "gain.decide_gain": {"pairs": None},
 }

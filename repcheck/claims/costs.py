@@ -59,7 +59,7 @@ _PARTLY = "partly, from code and log keys"
 _LENGTH = tuple(
     f"train.{name}" for name in ("epochs", "iterations", "samples", "tokens", "env_steps")
 )
-_BUDGET = "RC101 RC102 RC103 RC603"
+_BUDGET = "RC101 RC102 RC103 RC916"
 _TRICKS = "RC108 RC406 RC407"
 
 NEEDS: tuple[Need, ...] = (

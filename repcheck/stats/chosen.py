@@ -94,7 +94,9 @@ def log_likelihood(above: ArrayLike, reruns: ArrayLike, tries: ArrayLike) -> Flo
     1).
     """
     j, m, k = (
-        finite(name, one, ndim=np.ndim(one), least=0) if np.ndim(one) else np.float64(one)
+        finite(name, one, ndim=np.ndim(one), least=0)
+        if np.ndim(one)
+        else np.asarray(one, dtype=np.float64)
         for name, one in (("ranks", above), ("reruns", reruns), ("tries", tries))
     )
     if not (np.all(j >= 0) and np.all(j <= m) and np.all(k > 0)):

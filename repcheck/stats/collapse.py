@@ -18,8 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise, product
-from math import inf
-from statistics import fmean
+from math import fsum, inf
 
 from scipy.special import stdtrit
 
@@ -189,20 +188,26 @@ def changes(arms: Arms, counts: Sequence[int], names: Sequence[str]) -> Iterator
             yield f"the removal of one collapsed seed of {name}", _without(arms, at, lowest)
             yield f"one more collapsed seed of {name}", _with(arms, at, lowest)
         else:
-            yield f"one collapsed seed of {name}", _with(arms, at, fmean(arm.values) - depth)
+            yield f"one collapsed seed of {name}", _with(arms, at, _mean(arm.values) - depth)
 
 
 def _depth(arm: Sample, count: int) -> float:
     """Return how far the lowest collapsed seed lies below the mean of the others."""
-    return fmean(sorted(arm.values)[count:]) - min(arm.values) if count else 0.0
+    return _mean(sorted(arm.values)[count:]) - min(arm.values) if count else 0.0
+
+
+def _mean(values: Sequence[float]) -> float:
+    # Shares first: their sum stays a number where that of the values does not.
+    return fsum(value / len(values) for value in values)
 
 
 def _without(arms: Arms, at: int, value: float) -> Arms:
     values = list(arms.given[at].values)
     values.remove(value)
     pairs = arms.pairs
-    if pairs is not None and (fallen := [one for one in pairs if one[at] == value]):
-        pairs = [one for one in pairs if one is not fallen[0]]
+    places = [i for i, (our, their) in enumerate(pairs or ()) if (our, their)[at] == value]
+    if pairs is not None and places:
+        pairs = [*pairs[: places[0]], *pairs[places[0] + 1 :]]
     return _replaced(arms, at, values, pairs)
 
 
@@ -210,7 +215,7 @@ def _with(arms: Arms, at: int, value: float) -> Arms:
     pairs = arms.pairs
     if pairs is not None:
         # The other arm's seed of the new pair is an ordinary one.
-        beside = sorted(one[1 - at] for one in pairs)[len(pairs) // 2]
+        beside = sorted((their, our)[at] for our, their in pairs)[len(pairs) // 2]
         pairs = [*pairs, (value, beside) if at == 0 else (beside, value)]
     return _replaced(arms, at, [*arms.given[at].values, value], pairs)
 

@@ -18,6 +18,7 @@ from repcheck.stats.criteria import require_finite
 
 TAIL = 0.025
 _HALVINGS = 200
+_MANY = 1e9  # degrees of freedom at which F is chi squared
 # Relative to the largest number there is: what stands in for a standard error of zero.
 _LEAST_VARIANCE = 1e-28
 
@@ -54,6 +55,9 @@ def random_effects(
     then held against F instead of chi squared. Raises ValueError for fewer than 2 places, unequal
     lengths, and numbers that are not finite or errors below zero.
     """
+    if df is not None and require_finite("the degrees of freedom", df) <= 0:
+        raise ValueError(f"the degrees of freedom must be above zero, not {df}")
+    df = None if df is None or df > _MANY else df
     k = len(estimates)
     if k < 2 or len(errors) != k:
         raise ValueError(f"at least 2 estimates and as many errors, not {k} and {len(errors)}")

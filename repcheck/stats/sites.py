@@ -27,6 +27,8 @@ from repcheck.stats.criteria import require_finite
 from repcheck.stats.random_effects import RandomEffects, random_effects
 
 PREDICTION = 0.95
+LARGEST = 1e75
+"""The fourth power of it is still a number."""
 Seeds = Mapping[int, float]
 Shared = Literal["none", "some", "all"]
 
@@ -43,9 +45,12 @@ class SiteArm:
     def __post_init__(self) -> None:
         if any(len(values) < 2 for values in self.sites):
             raise ValueError("every site needs at least 2 finished seeds in each arm")
+        if self.sign not in {-1, 1}:
+            raise ValueError(f"an arm enters a difference as +1 or -1, not {self.sign}")
         for values in self.sites:
             for one in values.values():
-                require_finite("a seed's value", one)
+                if abs(require_finite("a seed's value", one)) > LARGEST:
+                    raise ValueError(f"a seed's value must not be larger than {LARGEST:g}")
 
     @property
     def shared(self) -> Shared:
@@ -94,10 +99,13 @@ def over_sites(
 
     `reported` is what the paper states for a part that no site ran (the value that is claimed, or a
     baseline): it is subtracted, and its error is common to all sites. Where it has no spread, the
-    seeds' spread stands in for it. Raises ValueError for fewer than two sites or two seeds.
+    seeds' spread stands in for it. Raises ValueError for fewer than two sites or two seeds, and
+    beyond `LARGEST`.
     """
     if not arms:
         raise ValueError("no arm to summarise")
+    if reported and max(abs(reported.mean), reported.sd or 0.0) > LARGEST:
+        raise ValueError(f"what is reported must not be larger than {LARGEST:g}")
     k = len(arms[0].sites)
     means = [[Summary.of([*one.values()]).mean for one in arm.sites] for arm in arms]
     estimates = [math.fsum(a.sign * m[i] for a, m in zip(arms, means, strict=True))
