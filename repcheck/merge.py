@@ -210,7 +210,8 @@ def _sentence(claims: Sequence[Json], sites: Sequence[Site]) -> str:
     rows = first["parts"][0]["sites"]
     over = first["parts"][0]["over_sites"]
     counted = over["k"] if over else sum(not row["kept_out"] for row in rows)
-    of = f"{len(sites)} sites" if counted == len(sites) else f"{counted} of {len(sites)} sites"
+    whole = counted in {0, len(sites)}
+    of = f"{len(sites)} sites" if whole else f"{counted} of {len(sites)} sites"
     said = f"“{name}” {_SPOKEN[first['verdict']]} over {of}"
     own = Counter(row["verdict"].replace("-", " ") for row in rows)
     if len(own) == 1:

@@ -20,6 +20,7 @@ MOST_CLAIMS = 200
 _TITLE = 160
 _LARGE_Q = 1e6
 _KEPT_OUT = words.Word(word="kept out", glyph="–", css="na")
+_RUNS = ("planned", "ok", "failed", "unfinished")
 _NEW_SITE = words.Word(word="", glyph="", css="na")
 _SEEDS = {
     "all": "all sites ran the same seeds",
@@ -94,7 +95,7 @@ def _counts(made: Json) -> list[tuple[words.Word, int]]:
 
 def _runs(made: Json) -> dict[str, int]:
     each = [site["runs"] for site in made["sites"]]
-    return {name: sum(one[name] for one in each) for name in ("planned", "ok", "failed")}
+    return {name: sum(one[name] for one in each) for name in _RUNS}
 
 
 # --- one number over all sites ------------------------------------------------------------------
@@ -165,10 +166,13 @@ def _mark(
 def _site(site: Json, part: Json, scale: Scale, places: int) -> Row:
     gain, out = part["axis"] == "gain", site["kept_out"]
     twin = f"every value is that of {site['same_as']}" if site["same_as"] else ""
+    said = out
+    if part["rule"] == f"Not run: {out}.":  # one reason for all sites stands there once
+        said = f"by itself: {words.verdict(site['verdict']).word}"
     estimate = site["estimate"]
     return Row(
         name=site["site"],
-        about=out or twin,
+        about=said or twin,
         observed="" if estimate is None else text.fixed(estimate, places, sign=gain),
         interval=text.interval(site["interval"], places, sign=gain),
         n=_n(site),
@@ -267,9 +271,13 @@ def terminal(made: Json, *, coloured: bool) -> str:
         style(text.line(made["headline"]["sentence"]), bold=True),
         f"{text.count(len(made['claims']), 'claim')}: {said}.",
         f"{text.count(len(made['sites']), 'site')}, {text.count(runs['planned'], 'run')}:"
-        f" {runs['ok']} ended well, {runs['failed']} failed.",
+        f" {runs['ok']} ended well, {runs['failed']} failed{_unfinished(runs)}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _unfinished(runs: Mapping[str, int]) -> str:
+    return f", {runs['unfinished']} not finished" if runs["unfinished"] else ""
 
 
 def _plain(said: str, **_: object) -> str:

@@ -121,12 +121,7 @@ def _short_of(parts: tuple[str, ...], whole: Sequence[tuple[str, ...]]) -> str:
 def _site(root: Path, name: str) -> Site:
     folder = Folder(root)
     _need_plain(folder)
-    text = stored.content(root / "claims.yaml", cap=MAX_BYTES)
-    if text is None or stored.mapping(root / "check.json") is None:
-        raise UsageError(
-            f"{root}: holds no check; name folders that `repcheck check` or `repcheck run` left"
-            " (default: repcheck-out/<folder of the claims file>)"
-        )
+    text = _claims_text(root)
     kept = str(root / "claims.yaml")
     claims = parse(decode(text, kept), kept, hashlib.sha256(text).hexdigest())
     plan = folder.plan()
@@ -149,6 +144,8 @@ def _site(root: Path, name: str) -> Site:
             )
         elif record:
             broken.append(record)
+    if not runs and broken:
+        raise UsageError(f"{root}: none of its {len(broken)} results can be read; {broken[0]}")
     if not runs:
         raise UsageError(f"{root}: holds no finished run; make them with `repcheck check`")
     return Site(
@@ -157,9 +154,28 @@ def _site(root: Path, name: str) -> Site:
     )  # fmt: skip
 
 
+def _claims_text(root: Path) -> bytes:
+    """Return the kept claims file of a folder that holds a check."""
+    text = stored.content(root / "claims.yaml", cap=MAX_BYTES)
+    about = stored.mapping(root / "check.json")
+    if text is not None and about is not None:
+        return text
+    for path, gone in ((root / "claims.yaml", text is None), (root / "check.json", about is None)):
+        if gone and (path.exists() or path.is_symlink()):
+            raise UsageError(
+                f"{path}: was changed, is a link or no plain file; make it again with `repcheck"
+                f" check --out {root}`: runs that are stored are not made again"
+            )
+    raise UsageError(
+        f"{root}: holds no check; name folders that `repcheck check` or `repcheck run` left"
+        " (default: repcheck-out/<folder of the claims file>)"
+    )
+
+
 def _need_plain(folder: Folder) -> None:
     if not folder.root.is_dir():
-        raise UsageError(f"{folder.root}: no such folder")
+        what = "is a file, not a folder" if folder.root.exists() else "no such folder"
+        raise UsageError(f"{folder.root}: {what}")
     for path in (folder.store, folder.store / "plan", folder.store / "runs"):
         if path.is_symlink():
             raise UsageError(f"{path}: is a link; links in a folder to merge are not followed")

@@ -67,7 +67,8 @@ def _parts(sites: Sequence[Site], index: int, twins: Mapping[str, str]) -> list[
     except (Missing, Inapplicable) as gap:
         reason = gap.would_decide if isinstance(gap, Missing) else str(gap)
     if reason or not asked:
-        asked = [Asked(kind="value", claim=claim)]
+        told = asked[:1] if claim.improvement.known else []
+        asked = told or [Asked(kind="value", claim=claim)]
         reason = reason or "no number of this claim can be compared between sites"
         return [_unjudged(asked[0], sites, [each[0] for each in single], reason)]
     made = []

@@ -37,7 +37,7 @@ def _set(words: str) -> frozenset[str]:
 
 
 _UP = {
-    "classification": "acc accuracy f f1 fscore fmeasure auc auroc rocauc prauc auprc mcc kappa top"
+    "classification": "acc accuracy f1 fscore fmeasure auc auroc rocauc prauc auprc mcc kappa top"
     " em exactmatch matthews",
     "regression": "r2 spearman pearson ccc",
     "restoration": "psnr ssim msssim",
@@ -101,11 +101,20 @@ _DIAGNOSTICS = _set(
     " job pid year scale beta beta1 beta2 eps epsilon alpha gamma lambda dropout hidden"
     " width depth layers dim dims k classes patience warmup"
 )
+# Beside the name of a metric these make it a number of its spread, its course or its training; any
+# other word of the above is what the metric is of, as in `token accuracy` and `depth rmse`.
+_OF_A_METRIC = _set(
+    "loss losses objective lr grad grads norm std stderr sd sem var variance ci ci95 low high lower"
+    " upper best min max epoch epochs step steps iter iters iteration iterations seed seeds"
+)
 _NUMBERED = frozenset({"at", "top", "hits", "hit", "ndcg", "bleu", "rouge", "ap", "map"})
 _OF_CLASSES = {
     frozenset({*of, "accuracy"})
     for of in (("worst", "class"), ("worst", "group"), ("mean", "class"))
 }
+_NOT_WHAT = _NEUTRAL | {*_SPLITS} | _set("mean avg average score")
+_ACCURACY = _set("acc accuracy top1 top1acc top1accuracy acc1")
+_SAME = {"acc": "accuracy", "err": "error", "errorrate": "error", "ppl": "perplexity"}
 _SEGMENT = re.compile(r"[^0-9a-z]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -119,8 +128,32 @@ def meaning(name: str) -> Meaning:
     said = _phrase(bare)
     if said is not None:
         return Meaning(kind=said.kind, up=said.up, family=said.family, split=split)
-    diagnostic = any(word in _DIAGNOSTICS for word in bare)
+    others = [word for word in bare if not _is_base(word)]
+    known = _DIAGNOSTICS
+    if len(others) < len(bare):
+        known = _OF_A_METRIC
+        others = [word for word in others if word not in _MODIFIERS and not word.isdigit()]
+        diagnostic = bool(others) and all(word in known for word in others)
+    else:
+        diagnostic = any(word in known for word in others)
     return Meaning(kind="diagnostic" if diagnostic else "unknown", split=split)
+
+
+def question(name: str) -> frozenset[str]:
+    """Return the words that say what is measured: those of `final_test_acc` are of `accuracy`."""
+    bare = [word for word in _words(name) if word not in _NOT_WHAT]
+    whole = "".join(bare)
+    if whole in _ACCURACY or {*bare} in ({"top", "1"}, {"acc", "at", "1"}):
+        return frozenset({"accuracy"})
+    return frozenset({_SAME.get(word, word) for word in bare})
+
+
+def part_of_data(name: str) -> str:
+    """Return `test` or `eval` where a name says so: the latter is validation as often as not."""
+    words = _words(name)
+    if {"test", "heldout", "holdout"} & {*words}:
+        return "test"
+    return "eval" if {"eval", "evaluation"} & {*words} else ""
 
 
 def is_standard(name: str) -> bool:
@@ -137,8 +170,12 @@ def _words(name: str) -> list[str]:
     return [word for word in _SEGMENT.split(_CAMEL.sub("_", name[:200]).lower()) if word]
 
 
+def _is_base(word: str) -> bool:
+    return word in _BASES or _numbered(word) is not None
+
+
 def _known(word: str) -> bool:
-    return word in _BASES or word in _DIAGNOSTICS or _numbered(word) is not None
+    return word in _DIAGNOSTICS or _is_base(word)
 
 
 def _numbered(word: str) -> Meaning | None:

@@ -18,6 +18,7 @@ from repcheck.stats.gain import OURS, THEIRS
 from repcheck.stats.overall import Cell, Overall, decide_mean_value, decide_over_cells
 
 AVERAGE = "the value is read as the average over these datasets"
+RELATIVE = "gains are in percent of the baseline's value on each dataset, and so is their mean"
 # A dataset that failed says more than one that nobody ran.
 _GRAVEST = (Reason.COMMAND_FAILED, Reason.NO_COMMAND)
 
@@ -39,11 +40,11 @@ def gain_over_datasets(question: Question, baseline: Method) -> Reproduction:
         Missing: if a dataset was not rerun, or a value that the gain is relative to is not stated.
         Inapplicable: if no gain is claimed.
     """
-    asked, arms, said = _asked(question, baseline)
-    stated = _stated(question, baseline, arms)
+    asked, given, said = _asked(question, baseline)
+    stated, arms = _stated(question, baseline, given)
 
-    def decide(given: Mapping[str, Arms]) -> Overall:
-        cells = {name: _cell(one) for name, one in given.items()}
+    def decide(both: Mapping[str, Arms]) -> Overall:
+        cells = {name: _cell(one) for name, one in both.items()}
         return decide_over_cells(cells, stated.claim, question.criteria, unit=stated.unit)
 
     over = decide(arms)
@@ -54,7 +55,7 @@ def gain_over_datasets(question: Question, baseline: Method) -> Reproduction:
         for words in told(one, counts[name], _names(name, OURS, THEIRS))
     ]
     others = (
-        (words, decide(given).decision) for words, given in _changed(arms, counts, OURS, THEIRS)
+        (words, decide(both).decision) for words, both in _changed(arms, counts, OURS, THEIRS)
     )
     decision = surviving(over.decision, seen, others)
     cut = tuple(words for one in asked for words in one.cut_short(question.method, baseline))
@@ -110,11 +111,18 @@ def _whole(question: Question, gaps: Mapping[str, Missing]) -> None:
     )
 
 
-def _stated(question: Question, baseline: Method, arms: Mapping[str, Arms]) -> _Stated:
+def _stated(
+    question: Question, baseline: Method, arms: Mapping[str, Arms]
+) -> tuple[_Stated, Mapping[str, Arms]]:
+    """Return what is claimed of the mean, and both arms in the unit in which it is claimed.
+
+    A relative gain over several datasets is the mean of the relative gains on each: else the
+    dataset with the largest numbers would carry it alone.
+    """
     claim = question.claim
     if not claim.improvement.known:
         unit = last_digit(claim.value.text)
-        return _Stated(claim=None, unit=unit, text=f"better than {baseline.id}")
+        return _Stated(claim=None, unit=unit, text=f"better than {baseline.id}"), arms
     gains = []
     for name, one in arms.items():
         rerun = one.theirs.finished.mean if one.theirs and one.theirs.finished else None
@@ -124,12 +132,35 @@ def _stated(question: Question, baseline: Method, arms: Mapping[str, Arms]) -> _
         raise Inapplicable(f"`{claim.improvement.path}` is {claim.improvement}: no gain is claimed")
     tolerance = claim.tolerance.value if claim.tolerance.known else None
     said = tuple(f"on `{n}` {w}" for n, one in zip(arms, gains, strict=True) for w in one.said)
-    return _Stated(
+    if claim.relative:
+        percent = claim.improvement.value
+        if none := [name for name, one in zip(arms, gains, strict=True) if one.value <= 0]:
+            raise Inapplicable(f"a gain relative to 0 (`{baseline.id}` on {', '.join(none)})")
+        times = [percent / one.value for one in gains]
+        arms = {n: _times(one, by) for (n, one), by in zip(arms.items(), times, strict=True)}
+        claimed, unit = percent, last_digit(claim.improvement.text)
+        tolerance, said = None, (*said, RELATIVE)
+    stated = _Stated(
         claim=GainClaim(claimed=claimed, unit=unit, tolerance=tolerance),
         unit=unit,
         text=claim.improvement.text,
         said=said,
     )
+    return stated, arms
+
+
+def _times(arms: Arms, by: float) -> Arms:
+    pairs = None if arms.pairs is None else [(a * by, b * by) for a, b in arms.pairs]
+    theirs = _scaled(arms.theirs, by) if arms.theirs else None
+    return Arms(ours=_scaled(arms.ours, by), theirs=theirs, pairs=pairs)
+
+
+def _scaled(sample: Sample, by: float) -> Sample:
+    done = sample.finished
+    finished = done and replace(
+        done, mean=done.mean * by, sd=None if done.sd is None else done.sd * by
+    )
+    return replace(sample, finished=finished, values=tuple(one * by for one in sample.values))
 
 
 def _cell(arms: Arms) -> Cell:
@@ -241,7 +272,10 @@ def value_over_datasets(question: Question) -> Reproduction:
 def _reported(question: Question) -> tuple[dict[str, Summary], tuple[str, ...]]:
     """Return what the paper says of each dataset: its rows if their mean is the claimed value.
 
-    Else the claimed average stands for each, as one seed.
+    Where rows are lacking the claimed average stands for each, as one seed.
+
+    Raises:
+        Missing: if the value is that of one row and no average of theirs: it may be about either.
     """
     value, sign = question.claim.value, question.sign
     rows = {name: question.on(name).row(question.method) for name in question.datasets}
@@ -253,6 +287,12 @@ def _reported(question: Question) -> tuple[dict[str, Summary], tuple[str, ...]]:
         said = tuple(dict.fromkeys(words for _, each in made.values() for words in each))
         oriented = {n: replace(one, mean=sign * one.mean) for n, (one, _) in made.items()}
         return oriented, (AVERAGE, *said)
+    if len(stated) == len(rows) and any(abs(one - value.value) <= unit for one in stated):
+        raise Missing(
+            Reason.CONFLICTING_EVIDENCE,
+            f"make `{value.path}` ({value.text}) the average of its rows ({fmean(stated):g}), or"
+            " claim it on the one dataset whose row it is",
+        )
     single = Summary(mean=sign * value.value, sd=None, n=1)
     words = "the paper's values on each dataset are not stated: its average is taken as one seed's"
     return dict.fromkeys(rows, single), (AVERAGE, words)

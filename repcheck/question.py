@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from repcheck.claims.model import Claim, Claims, Method, Result
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence
-from repcheck.facts.gains import row_of, rows_of
+from repcheck.facts.gains import row_of, rows_of, unit_apart
 from repcheck.facts.reruns import Reruns, SeedScores
-from repcheck.runs import SeedKind
+from repcheck.runs import Run, SeedKind
 from repcheck.stats.collapse import Arms
 from repcheck.stats.compare import Summary
 from repcheck.stats.criteria import DEFAULT, Criteria
@@ -61,7 +62,8 @@ class Question:
             raise Missing(Reason.COMMAND_FAILED, _why_all_failed(scores))
         if scores.unfinished and not scores.values:
             raise Missing(Reason.NOT_OBSERVED, f"finish the runs of `{method.id}`")
-        _in_its_unit(self, reruns)
+        every = [r for r in reruns.runs if self.dataset in {"", r.dataset}]
+        _in_its_unit(self, method, scores.values, every)
         return scores
 
     def cut_short(self, *methods: Method) -> tuple[str, ...]:
@@ -144,22 +146,37 @@ def has_command(method: Method) -> bool:
     return method.train.command.known or method.eval.command.known
 
 
-def _in_its_unit(question: Question, reruns: Reruns) -> None:
-    """Refuse numbers that are plainly in another unit than those of the paper."""
+def _in_its_unit(
+    question: Question, method: Method, read: Sequence[float], runs: Sequence[Run]
+) -> None:
+    """Refuse a method's numbers that are plainly in another unit than those of the paper.
+
+    Each arm and dataset by itself: two scripts of one artifact may print two units. A method of
+    which no level is reported is held against that of the claim, of its baselines, or the other
+    runs. Where other arms are in the unit, one far below them may be no more than useless.
+    """
     claim, name = question.claim, question.metric
-    stated = [leaf.value for leaf in (claim.value, claim.at_least, claim.at_most) if leaf.known]
-    stated += [r.centre.value for r in question.rows(question.method) if r.centre.known]
-    if claim.improvement.known and not claim.relative:
-        stated.append(claim.improvement.value)
-    read = [abs(run.metrics[name]) for run in reruns.runs if name in run.metrics]
-    unit, most = question.claims.metrics[name].unit.get(""), max(map(abs, stated), default=0.0)
-    where = f"the paper's numbers go up to {most:g}; say `read_as` beside `metrics.{name}.from`"
-    if unit in {"percent", "%"} and read and 0 < max(read) < 1 < most:
+    leaves = (claim.value, claim.at_least, claim.at_most)
+    claimed = [leaf.value for leaf in leaves if leaf.known]
+    others = [question.claims.methods[one] for one in claim.baselines.get(())]
+    of = {one.id: _levels(question, one) for one in (question.method, *others, method)}
+    of[question.method.id] += claimed
+    gains = [claim.improvement.value] if claim.improvement.known and not claim.relative else []
+    gains += [claim.margin.value] if claim.kind == "equivalence" and claim.margin.known else []
+    levels = of[method.id] or next(filter(None, of.values()), [])
+    unit = question.claims.metrics[name].unit.get("")
+    beside = [abs(r.metrics[name]) for r in runs if name in r.metrics and r.method != method.id]
+    why = unit_apart(unit, (levels, gains), ([abs(value) for value in read], beside))
+    if why:
+        most = max(map(abs, [*levels, *gains]), default=None)
+        told = "" if most is None else f"the paper's numbers go up to {most:g}; "
         raise Inapplicable(
-            f"every run reads `{name}` below 1 although its unit is percent; {where}"
+            f"`{name}` of `{method.id}` {why}; {told}say `read_as` beside `metrics.{name}.from`"
         )
-    if unit == "fraction" and read and min(read) > 1 >= most > 0:
-        raise Inapplicable(f"every run reads `{name}` above 1 although it is a fraction; {where}")
+
+
+def _levels(question: Question, method: Method) -> list[float]:
+    return [row.centre.value for row in question.rows(method) if row.centre.known]
 
 
 def _why_all_failed(scores: SeedScores) -> str:

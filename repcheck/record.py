@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from repcheck.reader import MOST_OTHERS
 from repcheck.runs import Run, RunSpec, Status
 
 if TYPE_CHECKING:
@@ -60,6 +62,11 @@ class Record:
     lost: Mapping[str, str] = field(default_factory=dict)
 
 
+def _capped(others: Mapping[str, float] | None) -> Mapping[str, float] | None:
+    """Return no more than a reader keeps: a store that came from elsewhere may hold any number."""
+    return None if others is None else dict(islice(others.items(), MOST_OTHERS))
+
+
 def run_of(
     spec: RunSpec,
     record: Record,
@@ -81,7 +88,7 @@ def run_of(
         status=record.status,
         reason=record.reason,
         metrics=record.metrics,
-        others=record.others,
+        others=_capped(record.others),
         notes=record.notes,
         commands=spec.commands,
         exit_code=record.exit_code,

@@ -47,12 +47,8 @@ def sweeps(evidence: Evidence) -> list[Json]:
     for comparison in comparisons(evidence.claims):
         if not evidence.runs or not (asked(comparison.method) or asked(comparison.baseline)):
             continue
-        fact = evidence.get(Sensitivity)
-        for claim in _one_a_metric(comparison):
-            try:
-                found.append(_sweep(comparison, fact.of(comparison, claim)))
-            except (Missing, Inapplicable):
-                continue
+        shown = evidence.get(Sensitivity).each(comparison)
+        found += [_sweep(comparison, one) for one in shown if isinstance(one, Sweep)]
     return found
 
 
@@ -72,8 +68,9 @@ def tuned(evidence: Evidence) -> list[Json]:
 
 
 def _one_a_metric(comparison: Comparison) -> list[Claim]:
-    named = {claim.metric.value: claim for claim in comparison.claims[::-1] if claim.metric.known}
-    return [claim for claim in comparison.claims if claim in named.values()]
+    asked = [one for one in comparison.claims if one.metric.known and one.kind != "equivalence"]
+    named = {claim.metric.value: claim for claim in asked[::-1]}
+    return [claim for claim in asked if claim in named.values()]
 
 
 def _about(comparison: Comparison, claim: Claim) -> Json:

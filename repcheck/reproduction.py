@@ -37,6 +37,7 @@ from repcheck.stats.decision import (
     Sample,
     ThresholdClaim,
     ValueClaim,
+    shortfalls,
 )
 from repcheck.stats.equivalence import EquivalenceClaim, default_margin
 from repcheck.stats.gain import OURS, THEIRS
@@ -167,19 +168,12 @@ def _compared(
     decision, collapsed = steady(decide, arms, (OURS, THEIRS))
     cut = question.cut_short(question.method, baseline)
     found = answered(decision, question, said + cut, collapsed=collapsed)
-    return replace(
-        found,
-        axis="gain",
-        baseline=baseline.id,
-        observed=_difference(arms),
-        permutation=check(
-            decision,
-            arms,
-            question.criteria.alpha,
-            unit,
-            within=question.claim.kind == "equivalence",
-        ),
-    )
+    found = replace(found, axis="gain", baseline=baseline.id, observed=_difference(arms))
+    if shortfalls(question.criteria, dict(zip((OURS, THEIRS), arms.given, strict=False))):
+        return found  # what no test may decide, a test on the seeds that are left does not either
+    within = question.claim.kind == "equivalence"
+    beside = check(decision, arms, question.criteria.alpha, unit, within=within)
+    return replace(found, permutation=beside)
 
 
 def _difference(arms: Arms) -> float | None:
@@ -286,6 +280,8 @@ def _equivalent(question: Question, baseline: Method) -> Reproduction:
     ]
     unit = max(map(last_digit, printed), default=None)
     asked = EquivalenceClaim(declared=declared or None, unit=unit)
+    if declared == 0:
+        said += ("no two methods are equal to a margin of 0: repcheck's own margin is used",)
     if not (declared or default_margin(arms.ours, arms.theirs or _NOBODY, unit)):
         path = claim.margin.path or "margin"
         raise Missing(Reason.UNDECLARED_KEY, f"declare `{path}`: no seed differs")

@@ -21,7 +21,7 @@ from repcheck.claims.model import Claims
 from repcheck.counterfactuals import STAGES, Stage, Wanted, uncompared, wanted
 from repcheck.errors import Missing, Reason, RepcheckError
 from repcheck.fact import Evidence
-from repcheck.facts.effects import Effect, Effects, established
+from repcheck.facts.effects import Effect, Effects, established, never_attributed
 from repcheck.needs import Need, needs
 from repcheck.plan import (
     Plan,
@@ -129,7 +129,8 @@ class Course:
     def _worth(self, evidence: Evidence, comparison: Comparison) -> tuple[Wanted, list[NoArm]]:
         """Return a comparison's arms, none of them where there is no gain to explain."""
         one = wanted(evidence, comparison)
-        if evidence.runs and (why := established(evidence, comparison)) is not None:
+        why = established(evidence, comparison) if evidence.runs else never_attributed(comparison)
+        if why is not None:
             arms = [arm for stage in STAGES for arm in one.arms.get(stage, ())]
             return Wanted(), [arm.refused(why) for arm in arms]
         return one, list(one.refused)

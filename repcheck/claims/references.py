@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from repcheck.claims.model import Claim, Claims, Result
+from repcheck.claims.commands import ALWAYS
+from repcheck.claims.model import Claim, Claims, Method, Result
 from repcheck.claims.placeholders import check_commands, unread
 from repcheck.claims.problems import Problem, one_of
 from repcheck.claims.source import Node, Tree
@@ -16,6 +17,7 @@ from repcheck.where import Where
 
 _CENTRES = ("mean", "median", "best", "single")
 _SCORES = (*_CENTRES, "std")
+_WAYS = frozenset({"config", "cli", "env", "constant"})
 _CLAIM_SCORES = ("value", "at_least", "at_most")
 
 
@@ -112,9 +114,20 @@ class _References:
             self.named(claim.dataset, "datasets", free=True)
         if "datasets" in keys:
             self.named(claim.datasets, "datasets", free=True)
+            self._each_once(claim.datasets)
         if "attributed_to" in keys:
             self._attributed(claim)
         self.scores(claim, claim.metric, _CLAIM_SCORES)
+
+    def _each_once(self, listed: Stated[tuple[str, ...]]) -> None:
+        """Check that a claim over several datasets names some, and none of them twice."""
+        content = listed.get(("",))
+        if not content:
+            self.note(listed, "names no dataset", "list some, or delete the key")
+        for index, name in enumerate(content):
+            if name in content[:index]:
+                what = f"`{name[:60]}` stands here twice"
+                self.desk.note(Problem(listed.place[index], what, "name each dataset once"))
 
     def _attributed(self, claim: Claim) -> None:
         """Check names of components for slips only: key paths and factors are names too."""
@@ -175,6 +188,7 @@ class _References:
             self.named(method.dataset, "datasets", free=True)
             self.named(method.train_data, "datasets", free=True)
             self.named(method.train.hardware, "hardware", free=True)
+            self._tuning(method)
             for name in method.read:
                 if name not in self.names("metrics"):
                     self._unknown_metric(method.place["read"][name], name)
@@ -190,6 +204,19 @@ class _References:
                 if name not in self.names("metrics"):
                     self._unknown_metric(ablation.result.place[name], name)
         self.named(self.claims.budget.hardware, "hardware", free=True)
+
+    def _tuning(self, method: Method) -> None:
+        """Check where the scores of tuning trials stand, and what a sweep asks for, by its form."""
+        tuning = method.tuning
+        if tuning.scores.known and tuning.scores_from.known:
+            what = "stands beside `scores`, which says the same"
+            self.note(tuning.scores_from, what, "keep one of the two")
+        path, _, column = tuning.scores_from.get("sweep.csv:score").rpartition(":")
+        if not column.strip() or not path.lower().endswith((".csv", ".jsonl")):
+            what = f"`{tuning.scores_from.text[:60]}` is no column of a .csv or .jsonl file"
+            self.note(tuning.scores_from, what, "write `sweep.csv:val_accuracy`")
+        for said, hint in _wrong_in_sweep(tuning.sweep.get(())):
+            self.note(tuning.sweep, said, hint)
 
     def _arms(self) -> None:
         """Check what arms are of, and that each has an id of its own: its runs are known by it."""
@@ -207,6 +234,22 @@ class _References:
         known = self.names("metrics")
         hint = self.desk.nearest(name, known) or _known("metrics", known)
         self.desk.note(Problem(place, f"there is no metric `{name[:60]}`", hint))
+
+
+def _wrong_in_sweep(sweep: object) -> Iterator[tuple[str, str]]:
+    """Yield what a sweep names that is no hyperparameter and no way to set one, with a hint."""
+    names = (sweep,) if isinstance(sweep, str) else sweep
+    if not isinstance(names, list | tuple | Mapping):
+        yield f"`{str(sweep)[:60]}` names no hyperparameter", "write `[lr, batch_size]`"
+        return
+    for name in names:
+        if not isinstance(name, str) or name in ALWAYS:
+            yield f"`{str(name)[:60]}` is no hyperparameter", "write `[lr, batch_size]`"
+    for name, way in sweep.items() if isinstance(sweep, Mapping) else ():
+        if not isinstance(way, Mapping) or not {*way} <= _WAYS:
+            short = str(name)[:60]
+            what = f"`{short}: {str(way)[:60]}` does not say how it is set"
+            yield what, f'write `{short}: {{cli: "--{short}"}}`, `config:`, `env:` or `constant:`'
 
 
 def _known(section: str, known: Iterable[str]) -> str:

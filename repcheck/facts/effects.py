@@ -21,7 +21,7 @@ from repcheck.facts.arm_validity import Reach, named, validity
 from repcheck.facts.axes import longer
 from repcheck.facts.bearing import is_key, moot, offers
 from repcheck.facts.factors import Factors
-from repcheck.facts.gains import StatedGain, in_another_unit, rows_of, stated_gain
+from repcheck.facts.gains import StatedGain, rows_of, stated_gain, unit_apart
 from repcheck.facts.reruns import Reruns
 from repcheck.runs import Runs, SeedKind
 
@@ -240,19 +240,23 @@ class _Maker:
         if claim.at_step.known:
             raise Inapplicable("a gain at a step (`at_step`); runs report their last value")
         if not comparison.dataset and (len(drawn) > 1 or len(claim.datasets.get(())) > 1):
-            raise Inapplicable("a gain over several datasets")
+            raise Inapplicable(SEVERAL)
         rows = rows_of(self.claims, comparison.method, comparison.dataset, claim.metric.value)
         if rows and not any(row.at.undeclared for row in rows):
             raise Inapplicable("a gain at an operating point (`at`)")
         name = claim.metric.value
-        if why := in_another_unit(
-            self.claims.metrics[name].unit.get(""),
-            [row.centre.value for row in rows if row.centre.known]
-            + [leaf.value for leaf in (claim.value, claim.improvement)
-               if leaf.known and not claim.relative],
-            [abs(run.metrics[name]) for run in self.runs if name in run.metrics],
-        ):  # fmt: skip
-            raise Inapplicable(f"`{name}` {why}; say `read_as` beside its `from`")
+        stated = [row.centre.value for row in rows if row.centre.known]
+        stated += [claim.value.value] if claim.value.known else []
+        gain = claim.improvement
+        gains = [gain.value] if gain.known and not claim.relative else []
+        here = [run for run in self.runs if comparison.dataset in {"", run.dataset}]
+        done = [(run.method, run.metrics[name]) for run in here if name in run.metrics]
+        for side in (comparison.method.id, comparison.baseline.id):
+            own = [abs(value) for method, value in done if method == side]
+            beside = [abs(value) for method, value in done if method != side]
+            unit = self.claims.metrics[name].unit.get("")
+            if why := unit_apart(unit, (stated, gains), (own, beside)):
+                raise Inapplicable(f"`{name}` {why}; say `read_as` beside its `from`")
 
     def _judged(self, bare: Effect) -> Effect:
         from repcheck.stats.attribution import attribute
@@ -334,6 +338,9 @@ def gain_of(
     return made.gain(comparison, claim)
 
 
+SEVERAL = "a gain over several datasets, where arms need one: claim it on one dataset too"
+
+
 def established(evidence: Evidence, comparison: Comparison) -> Missing | None:
     """Return why the gain of a comparison needs no explanation yet; None where one claim's does."""
     made = _Maker(evidence.claims, evidence.runs, evidence.get(Factors))
@@ -350,6 +357,14 @@ def established(evidence: Evidence, comparison: Comparison) -> Missing | None:
         else:
             return None
     return why or Missing(Reason.NOT_TESTABLE, "no claim of this comparison names a metric")
+
+
+def never_attributed(comparison: Comparison) -> Missing | None:
+    """Return why no run could make arms of a comparison tell anything; None where some could."""
+    over = [len({*claim.datasets.get(())}) > 1 for claim in comparison.claims]
+    if all(over) and not comparison.dataset:
+        return Missing(Reason.NOT_TESTABLE, SEVERAL)
+    return None
 
 
 def _without(bare: Effect, missing: Missing, changes: tuple[Change, ...]) -> Effect:

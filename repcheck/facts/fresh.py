@@ -19,6 +19,8 @@ from repcheck.seeds import DECLARED_CAP, declared
 from repcheck.where import NOWHERE, Where
 
 ENOUGH = 5
+CRASHED = 0.2
+"""A larger share of crashed seeds leaves no verdict either (`stats.criteria`)."""
 NEAR = 0.25
 """A rerun this share of the seeds' standard deviation away gives a number again."""
 
@@ -71,6 +73,11 @@ class Standing:
     def excess(self) -> float:
         """Return how much better than the fresh mean the reported number is."""
         return self.sign * (self.value - self.mean)
+
+    @property
+    def shows(self) -> bool:
+        """Return whether the printed digits could show how declared and fresh seeds differ."""
+        return abs(fmean(self.declared) - self.mean) >= last_digit(self.reported) / 2
 
     @property
     def likely(self) -> float:
@@ -176,6 +183,7 @@ class FreshSeeds(Fact):
         """Return where a reported row stands, or nothing if too few fresh seeds can say.
 
         A number that the paper itself calls the best of several, or a median, is no mean of runs.
+        Where more fresh seeds crash than a verdict allows, those that finish are chosen ones.
         """
         reported, n = row.mean if row.mean.known else row.single, count(row)
         drawn = self._values(method, dataset, metric.id, SeedKind.FRESH)
@@ -183,6 +191,8 @@ class FreshSeeds(Fact):
         if not reported.known or n is None or len(fresh) < ENOUGH or best_of(method) > 1:
             return None
         if metric.higher_is_better.undeclared or not stdev(fresh):
+            return None
+        if self._crashed(method, dataset) > CRASHED * len(fresh) / (1 - CRASHED):
             return None
         if in_another_unit(metric.unit.get(""), [reported.value], fresh):
             return None
@@ -207,6 +217,17 @@ class FreshSeeds(Fact):
             reason=reason,
             gap=gap,
         )
+
+    def _crashed(self, method: Method, dataset: str) -> int:
+        """Return how many fresh seeds of a method crashed, for no fault of the machine."""
+        done, lost = set[int](), set[int]()
+        for run in self.runs:
+            fits = run.method == method.id and run.dataset in {"", dataset}
+            if fits and run.arm_kind == "declared" and run.seed_kind is SeedKind.FRESH:
+                (done if run.status is Status.OK else lost).add(run.seed)
+                if run.status.infrastructure:
+                    lost.discard(run.seed)
+        return len(lost - done)
 
     def _values(
         self, method: Method, dataset: str, metric: str, kind: SeedKind
@@ -277,6 +298,8 @@ def _same_mean(row: Result, rerun: Sequence[float], near: float) -> bool:
     listed = row.per_seed.get(())
     if len(listed) == n:
         return all(abs(a - b) <= near for a, b in zip(rerun, listed, strict=False))
+    if r < 2:
+        return False
     from repcheck.stats.compare import prediction_half_width
 
     # The same t, and a part of the seeds is nearer to all of them than to as many others.

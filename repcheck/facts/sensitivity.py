@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from repcheck.arms import Arm, NoArm
 from repcheck.claims.comparison import Comparison, dataset_named
 from repcheck.claims.model import Claim
-from repcheck.errors import Missing, Reason
+from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence, Fact, Level, Quantity
 from repcheck.facts.arm_diff import (
     agreed,
@@ -135,6 +135,24 @@ class Sensitivity(Fact):
         """Return which of the usual hyperparameters the commands of both sides take."""
         return settable(self.evidence.claims, comparison)
 
+    def each(self, comparison: Comparison) -> list[Sweep | Missing | Inapplicable]:
+        """Return what the sweep shows of each metric: of the first claim on it whose gain can be
+        judged, else what that claim lacks which comes nearest to it.
+        """
+        found: dict[str, Sweep | Missing | Inapplicable] = {}
+        for claim in comparison.claims:
+            name = claim.metric.get("")
+            if not name or isinstance(found.get(name), Sweep):
+                continue
+            try:
+                found[name] = self.of(comparison, claim)
+            except Missing as missing:
+                if not isinstance(found.get(name), Missing):
+                    found[name] = missing
+            except Inapplicable as gap:
+                found.setdefault(name, gap)
+        return [*found.values()]
+
     def of(self, comparison: Comparison, claim: Claim) -> Sweep:
         """Return what the sweep shows of one claim.
 
@@ -191,7 +209,7 @@ class _Judge:
                 point=point, standing="apart", why=missing.would_decide, reason=missing.reason
             )
         sources = tuple(f"run {run.key[:12]}" for run in (*mine, *other))
-        diverged = [run for run in mine if _diverged(run)]
+        diverged = self._diverging(self.comparison.method.id, mine)
         if 2 * len(diverged) > len(mine):
             words = f"`{self.comparison.method.id}` diverged in {len(diverged)} of {len(mine)} runs"
             return Setting(
@@ -259,6 +277,10 @@ class _Judge:
         _changed(arm, [run for run in mine if run.status is Status.OK], parents)
         return mine
 
+    def _diverging(self, method: str, runs: Sequence[Run]) -> list[Run]:
+        """Return the runs that diverged; none where the method's loss grows as declared too."""
+        return [] if any(map(_diverged, self._of(method))) else [*filter(_diverged, runs)]
+
     def _summary(self, runs: Sequence[Run], name: str) -> Summary:
         from repcheck.stats.compare import Summary
 
@@ -280,7 +302,7 @@ class _Judge:
 
     def _baseline(self, runs: Sequence[Run]) -> Summary:
         name = self.comparison.baseline.id
-        if any(map(_diverged, runs)):
+        if self._diverging(name, runs):
             raise Missing(Reason.NOT_TESTABLE, f"`{name}` does not train here: it diverges")
         here = self._summary(runs, runs[0].arm)
         floor = self._floor()

@@ -38,11 +38,14 @@ def variance_of_mean(row: Result) -> float | None:
 
 
 def claimed_gain(claim: Claim, metric: Metric, mine: Result, other: Result) -> float | None:
-    """Return the claimed absolute gain, positive if better: stated, else the rows' difference."""
+    """Return the claimed absolute gain, positive if better: the rows' difference, else as stated.
+
+    The spreads that it is held against are the rows' too; a stated gain may be in another unit.
+    """
+    ours, theirs = centre_of(mine), centre_of(other)
+    if metric.higher_is_better.known and ours.known and theirs.known:
+        gain = ours.value - theirs.value
+        return gain if metric.higher_is_better.value else -gain
     if claim.improvement.known and not claim.relative:
         return claim.improvement.value
-    ours, theirs = centre_of(mine), centre_of(other)
-    if not (metric.higher_is_better.known and ours.known and theirs.known):
-        return None
-    gain = ours.value - theirs.value
-    return gain if metric.higher_is_better.value else -gain
+    return None

@@ -12,7 +12,6 @@ import csv
 import io
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +21,9 @@ from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Claim, Claims, Method
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence, Fact, Level, Quantity
-from repcheck.facts.gains import stated_gain
-from repcheck.reader import Left, NoMetric, file_text, number
+from repcheck.facts.gains import row_of, stated_gain
+from repcheck.facts.scores import SUPPORT, Scores, alike, in_unit, named_for
+from repcheck.reader import Left, NoFile, NoMetric, file_text, number
 
 if TYPE_CHECKING:  # brings scipy, which linting can do without
     from repcheck.stats.compare import Interval
@@ -35,26 +35,9 @@ EACH = 0.975
 """Level of each side's band, so that both hold together at 95 %."""
 FEWEST = 3
 FEWEST_TRUSTED = 2
-MOST = 1_000_000
-_SUPPORT = {"percent": (0.0, 100.0), "%": (0.0, 100.0), "fraction": (0.0, 1.0)}
-_LOSSES = re.compile(r"(^|[^a-z])(loss|nll|ppl|perplexity|error|err|mse|rmse|mae)([^a-z]|$)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """The scores of one method's trials, as printed; `source` is where they stand."""
-
-    method: str
-    values: tuple[float, ...]
-    source: str
-    level: Level
-
-    def quantity(self) -> Quantity:
-        """Return how many trials there are as evidence."""
-        return Quantity(
-            name=f"{self.method}.trials with a score", value=len(self.values), unit="trials",
-            level=self.level, source=self.source,
-        )  # fmt: skip
+MOST = 10_000
+"""Trials of a side: more cannot be resampled while somebody waits."""
+_SHOWN = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +136,7 @@ class Trials(Fact):
             )  # fmt: skip
         elif stated.scores_from.known:
             text = stated.scores_from.value
-            self._not_a_loss(text, claim)
+            named_for(text, self.claims.metrics[claim.metric.value])
             try:
                 values = _column(self._root(), text)
             except NoMetric as problem:
@@ -179,11 +162,8 @@ class Trials(Fact):
 
         from repcheck.stats.tuning import equal_trials
 
-        ours, theirs = (self.of(one, claim) for one in (comparison.method, comparison.baseline))
+        ours, theirs, sign = self._sides(comparison, claim)
         metric = self.claims.metrics[claim.metric.value]
-        sign = 1 if metric.higher_is_better.value else -1
-        for side in (ours, theirs):
-            _in_unit(metric.unit.get(""), side)
         support = _support(metric.unit.get(""), sign, (*ours.values, *theirs.values))
         scores = [[sign * value for value in side.values] for side in (ours, theirs)]
         found, behind = (
@@ -197,6 +177,17 @@ class Trials(Fact):
             ahead_from=found.clear_from, behind_from=behind.clear_from, half=half, sign=sign,
             unit=unit,
         )  # fmt: skip
+
+    def _sides(self, comparison: Comparison, claim: Claim) -> tuple[Scores, Scores, int]:
+        """Return both sides' trials if they can be compared, and the sign of the metric."""
+        ours, theirs = (self.of(one, claim) for one in (comparison.method, comparison.baseline))
+        metric = self.claims.metrics[claim.metric.value]
+        sign = 1 if metric.higher_is_better.value else -1
+        for one, side in ((comparison.method, ours), (comparison.baseline, theirs)):
+            row = row_of(self.claims, one, comparison.dataset, metric.id)
+            in_unit(metric, side, sign, row)
+        alike(metric.unit.get(""), ours, theirs)
+        return ours, theirs, sign
 
     def _claimed(self, comparison: Comparison, claim: Claim) -> tuple[float | None, float]:
         """Return half of the claimed gain, and one unit of its last printed digit."""
@@ -216,9 +207,7 @@ class Trials(Fact):
 
         from repcheck.stats.tuning import tuning_gain
 
-        ours, theirs = (self.of(one, claim) for one in (comparison.method, comparison.baseline))
-        metric = self.claims.metrics[claim.metric.value]
-        sign = 1 if metric.higher_is_better.value else -1
+        ours, theirs, sign = self._sides(comparison, claim)
         return tuning_gain(
             [sign * one for one in ours.values],
             [sign * one for one in theirs.values],
@@ -227,16 +216,6 @@ class Trials(Fact):
 
     def _root(self) -> Path:
         return Path(self.claims.place.file).parent / self.claims.artifact.root.get(".")
-
-    def _not_a_loss(self, text: str, claim: Claim) -> None:
-        """Raise where a column is a loss by its name and the claim's metric is none."""
-        column = text.rpartition(":")[2].lower().replace("_", " ")
-        metric = self.claims.metrics[claim.metric.value]
-        if metric.higher_is_better.value and _LOSSES.search(column):
-            raise Missing(
-                Reason.NOT_TESTABLE,
-                f"a column in the unit of `{claim.metric.value}`: `{text}` is a loss by its name",
-            )
 
 
 def _whole(method: Method, found: Scores) -> Scores:
@@ -247,6 +226,11 @@ def _whole(method: Method, found: Scores) -> Scores:
             Reason.CONFLICTING_EVIDENCE,
             f"the scores of all trials of `{method.id}`: `{trials.path}` is {trials.value}, and"
             f" {found.source} has {count}",
+        )
+    if count > MOST:
+        raise Missing(
+            Reason.NOT_TESTABLE,
+            f"at most {MOST:,} trials of `{method.id}`: {found.source} has {count:,}",
         )
     if bad := sum(not math.isfinite(one) for one in found.values):
         raise Missing(
@@ -259,18 +243,9 @@ def _whole(method: Method, found: Scores) -> Scores:
     return found
 
 
-def _in_unit(unit: str, side: Scores) -> None:
-    """Raise where scores are plainly not in the metric's unit."""
-    most = _SUPPORT.get(unit, (0.0, math.inf))[1]
-    if (most == 100 and max(side.values) <= 1) or (most == 1 and min(side.values) > 1):
-        raise Missing(
-            Reason.NOT_TESTABLE, f"the scores of `{side.method}` in {unit}, as the metric"
-        )
-
-
 def _support(unit: str, sign: int, values: Sequence[float]) -> tuple[float, float] | None:
     """Return between which ends an oriented score of a unit lies; None if that is not known."""
-    ends = _SUPPORT.get(unit)
+    ends = SUPPORT.get(unit)
     if ends is None or min(values) < ends[0] or max(values) > ends[1]:
         return None
     return ends if sign > 0 else (-ends[1], -ends[0])
@@ -308,11 +283,17 @@ def _column(root: Path, text: str) -> tuple[float, ...]:
     path, colon, name = text.rpartition(":")
     if not colon or not path or not name.strip():
         raise NoMetric(f"`{text}` names no file and column: write `sweep.csv:val_accuracy`")
-    content = file_text(Left(out=root, stdout=root, copy=root), path)
-    rows = _of_csv if path.lower().endswith(".csv") else _of_jsonl
+    shown = path if len(path) <= _SHOWN else f"{path[:_SHOWN]}..."
+    if path.startswith("/") or ".." in path.split("/"):
+        raise NoMetric(f"{shown} leads out of the artifact")
+    rows = _ROWS.get(Path(path).suffix.lower())
+    if rows is None:
+        raise NoMetric(f"{shown} is neither .csv nor .jsonl")
+    try:
+        content = file_text(Left(out=root, stdout=root, copy=root), path)
+    except NoFile:
+        raise NoMetric(f"the artifact has no {shown}") from None
     values = rows(content, name.strip(), path)
-    if len(values) > MOST:
-        raise NoMetric(f"{path} has more than {MOST:,} trials")
     return tuple(values)
 
 
@@ -343,3 +324,6 @@ def _of_jsonl(content: str, name: str, path: str) -> list[float]:
     if found and all(math.isnan(one) for one in found):
         raise NoMetric(f"no line of {path} has {name!r}")
     return found
+
+
+_ROWS = {".csv": _of_csv, ".jsonl": _of_jsonl}

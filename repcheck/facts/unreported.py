@@ -11,7 +11,7 @@ from repcheck.claims.comparison import Comparison, comparisons
 from repcheck.claims.model import Claims
 from repcheck.fact import Evidence, Fact
 from repcheck.facts.twins import Tables, twin
-from repcheck.metric_names import meaning
+from repcheck.metric_names import meaning, part_of_data, question
 from repcheck.needs import reader_text
 from repcheck.reader import LARGEST, MOST_OTHERS
 from repcheck.runs import Run, Runs, SeedKind, Status
@@ -90,8 +90,9 @@ class Beside:
     """What stands in the metrics files of one comparison's runs.
 
     `reported` and `omitted` were compared; `same` maps a name to the metric that it only repeats;
-    `diagnostics` and `unknown` (no direction is agreed on) were not. `seeds` are the runs of
-    method and baseline that were looked at, `unread` says that a metrics file of theirs was not.
+    `diagnostics` and `unknown` (no direction is agreed on, or not what it is of) were not. `seeds`
+    are the runs of method and baseline that were looked at, `unread` says that a metrics file of
+    theirs was not.
     """
 
     reported: tuple[Cell, ...] = ()
@@ -249,7 +250,7 @@ class _Maker:
                 same[name] = declared if declared in shown else other.removeprefix("metric:")
             elif not declared and (said.kind == "diagnostic" or said.split not in own):
                 diagnostics.append(name)
-            elif up is None or columns is None:
+            elif up is None or columns is None or (not declared and self._elsewhere(name, shown)):
                 unknown.append(name)
             else:
                 half = said.kind == "half"
@@ -303,6 +304,19 @@ class _Maker:
             self.claims.metrics[name].from_.get("") for name in shown & set(self.claims.metrics)
         )
         return {"", *said, *(meaning(_what(text)).split for text in texts)}
+
+    def _elsewhere(self, name: str, shown: set[str]) -> bool:
+        """Return whether a number may be of other data, or of another checkpoint, than the report.
+
+        `final_test_accuracy` beside a reported accuracy is no other metric, and whoever writes
+        `test_accuracy` may mean validation by `eval_f1`.
+        """
+        own = [*shown, *(_what(self.claims.metrics[one].from_.get(""))
+                         for one in shown & set(self.claims.metrics))]  # fmt: skip
+        parts = {part_of_data(one) for one in own}
+        return (part_of_data(name) == "eval" and "test" in parts) or question(name) in map(
+            question, own
+        )
 
     def _up(self, metric: str) -> bool | None:
         about = self.claims.metrics.get(metric)

@@ -27,7 +27,9 @@ _GENERIC_WORDS = (
     " folder true false yes no small large full mini tiny demo example sample cpu cuda mps"
     " classification regression segmentation detection generation pretrain finetune str int"
     " float list args config cfg base common defaults main local remote summary results table"
-    " figure ablation average mean readme string choice"
+    " figure ablation average mean readme string choice avg overall total macro micro median"
+    " geomean std stdev sd sem var variance worst best rank sum wins ties losses weighted"
+    " aggregate aggregated unlabeled unlabelled labeled labelled fold seed run trial split part"
 )
 _GENERIC = frozenset(_GENERIC_WORDS.split())
 
@@ -64,7 +66,9 @@ def _bare(name: str) -> str:
 def plausible(name: str) -> bool:
     """Return whether a text may be a dataset's name at all."""
     bare = name.rpartition("/")[2]
-    return bool(_NAME.fullmatch(bare)) and not words(bare) <= _GENERIC
+    # `fold1` is a fold.
+    own = {word.rstrip("0123456789") or word for word in words(bare)}
+    return bool(_NAME.fullmatch(bare)) and not own <= _GENERIC
 
 
 @dataclass(frozen=True, slots=True)

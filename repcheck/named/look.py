@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -40,7 +40,8 @@ class Look:
     """The names found: of declared datasets (`known`) and of others, each once, results first.
 
     `files` were read, `unread` could not be; `cut` says that more files than are looked at stand
-    there; `zoos` are places left out because they name more than 30.
+    there; `zoos` are places left out because they name more than 30; `blind` says that no code
+    which the commands reach was read, or not all of it.
     """
 
     known: tuple[Named, ...] = ()
@@ -49,6 +50,7 @@ class Look:
     files: int = 0
     unread: tuple[str, ...] = ()
     cut: bool = False
+    blind: bool = False
 
 
 def look(root: Path, asked: Asked) -> Look | None:
@@ -58,15 +60,21 @@ def look(root: Path, asked: Asked) -> Look | None:
         return None
     reached = _reached(here, asked)
     found = [*_in_files(here, reached, asked)]
-    found += [*results.beside(here, asked.declared, asked.methods)]
+    others = [name for name in asked.methods if name not in asked.proposed]
+    found += [*results.beside(here, asked.declared, asked.methods, others)]
     found += [*results.rows(here, asked.declared, asked.proposed)]
     counted, zoos = kept(found, asked.declared)
-    coded = {folded(one.name) for one in counted if not one.results}
+    of_results = {results.ROW, results.KEY}
+    coded = {folded(n.name) for n in counted if not n.results and n.how not in of_results}
     first: dict[str, Named] = {}
     for one in sorted(counted, key=lambda n: not n.results):
         # A file of results says that something was run only where the code knows its dataset too.
-        if not one.results or folded(one.name) in coded or one.how == results.ROW:
-            first.setdefault(folded(one.name), one)
+        if one.results and folded(one.name) not in coded:
+            if one.how != results.ROW:
+                continue
+            one = one if one.sure else replace(one, results=False)
+        first.setdefault(folded(one.name), one)
+    code = [path for path in reached if path.endswith((".py", *_SHELL))]
     known = tuple(one for one in first.values() if asked.declared.has(one.name))
     return Look(
         known=known,
@@ -75,6 +83,7 @@ def look(root: Path, asked: Asked) -> Look | None:
         files=len(here.read),
         unread=tuple(sorted(here.unread)),
         cut=here.cut,
+        blind=not code or not here.unread.isdisjoint(code),
     )
 
 

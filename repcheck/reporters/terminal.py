@@ -38,8 +38,9 @@ def _plain(said: str, **_: object) -> str:
 def _text(report: Report, style: Style) -> str:
     source = Source(report["claims_file"])
     lines: list[str] = []
-    for one in findings.findings(report):
-        lines += [*_finding(report, one, source, style), ""]
+    told = (tuple(_finding(report, one, source, style)) for one in findings.findings(report))
+    for one in dict.fromkeys(told):  # what is seen of two comparisons is told once
+        lines += [*one, ""]
     panels = {panel.claim["id"]: panel for panel in arms.panels(report)}
     for claim in failed_first(report["claims"])[:MOST_CLAIMS]:
         lines += _claim(claim, style)

@@ -15,8 +15,10 @@ From the artifact's files, which are read as text and never executed: the script
 name and what these import (choices of options, registries, loaders of sklearn, torchvision and
 datasets), shell scripts and README lines that call them, configurations that a command names or
 that bear the proposed method's name, and files that are called like those of a declared dataset
-but for one word. A result file of the same form, of a dataset that the code knows too, or a row of
-the proposed method in a table of results is minor, and never more: nothing was rerun.
+but for one word. A result file of the same form, of a dataset that the code knows too and not of
+another method by its name, or a row of the proposed method in a table of scores is minor, and never
+more: nothing was rerun. Whose the datasets in one file of several are is asked. Cleared is only
+code that was read.
 
 ## How to fix
 Report the null and the negative datasets too, in an appendix if need be, or list them in
@@ -50,12 +52,12 @@ def check(claims: Claims, known: KnownDatasets) -> Answer:
     outcomes = [*_shown(claims, found, shown), *_coded(claims, found, coded)]
     if outcomes:
         return outcomes
-    if found.cut or not found.known:
-        why = (
-            "it holds more files than are looked at"
-            if found.cut
-            else "its files name none where this look can see"
-        )
+    if found.cut or found.blind or not found.known:
+        why = "its files name none where this look can see"
+        if found.cut:
+            why = "it holds more files than are looked at"
+        elif found.blind:
+            why = "the code that the commands start could not be read, or not all of it"
         return Undetermined(
             message=f"which datasets the artifact knows is not clear: {why}",
             reason=Reason.NOT_OBSERVED,
@@ -87,8 +89,8 @@ def _coded(claims: Claims, found: Look, coded: Sequence[Named]) -> Iterator[Outc
     if coded:
         names = ", ".join(one.name for one in coded[:_MOST])
         yield Undetermined(
-            message=f"the code also knows {_counted(coded)} that the paper does not report: "
-            f"{_places(coded)}; that is no run that was made",
+            message=f"the artifact also names {_counted(coded)} that the paper does not report: "
+            f"{_places(coded)}; that shows no run that was made",
             reason=Reason.NEEDS_HUMAN,
             would_decide=f"were {names} tried? If so, list them in "
             f"`measured_not_reported.datasets` or report them; {_to_run(claims, coded[0].name)}",

@@ -5,7 +5,8 @@ Ten metrics are computed, the three that improved are reported, and on one of th
 method is worse than the baseline beyond what seeds explain.
 
 ## When it is legitimate
-Diagnostics of training and of cost, numbers of the training or the validation split, metrics that
+Diagnostics of training and of cost, numbers of the training or the validation split, a reported
+metric on other data or at another checkpoint (`final_accuracy`: asked, not judged), metrics that
 only repeat a reported one (error = 1 - accuracy), and those listed in `measured_not_reported`. A
 metric of an efficiency paper is a note, and so is the finding where two of these hold: a metric is
 marked `primary`, a reported one loses too, the reason for the choice is stated.
@@ -129,8 +130,8 @@ def _excuses(claims: Claims, found: Beside) -> list[str]:
 def _unknown(found: Beside) -> Undetermined:
     names = _names(found.unknown)
     return Undetermined(
-        message=f"{_none_worse(found)}; not judged, as nobody says which direction is better: "
-        f"{names}",
+        message=f"{_none_worse(found)}; not judged, as nobody says which direction is better or "
+        f"on which data and at which checkpoint they were measured: {names}",
         reason=Reason.UNDECLARED_KEY,
         would_decide=f"declare `metrics: {{{found.unknown[0]}: {{from: ..., higher_is_better: "
         "...}}` and so each of them, or list it in `measured_not_reported.metrics`",

@@ -17,11 +17,12 @@ deviation. One seed is a note. Two sides of the seeds that differ are a minor mi
 From reruns: where the declared seeds (up to five) give the reported mean again, they are held
 against five or more fresh ones by a one-sided exact permutation test. p of at most 0.05, by Holm
 over all tests of the paper (those of RC205b too), is major: "the published seeds are favourable";
-for a baseline, unfavourable. Cleared is a test that finds the best of 20 seeds in 40 % of papers at
-least, else it is undetermined with the fresh seeds that would decide. A number above what 95 % of
-such means would be is a note, whatever its size. One run, or few where many rows share the 0.05,
-cannot be tested alone (RC205b); a number that its declared seeds do not give again is no matter of
-seeds, and undetermined.
+for a baseline, unfavourable; a note where half a unit of the last printed digit is more than that.
+Cleared is a test that finds the best of 20 seeds in 40 % of papers at least, else it is
+undetermined with the fresh seeds that would decide. A number above what 95 % of such means would be
+is a note, whatever its size. One run, or few where many rows share the 0.05, cannot be tested alone
+(RC205b); a number that its declared seeds do not give again is no matter of seeds, and
+undetermined.
 
 ## How to fix
 Report at least five seeds fixed beforehand, with mean and standard deviation, for both methods.
@@ -140,9 +141,10 @@ def _favourable(side: Side, row: Result, favour: Favour) -> Flagged:
     )
     return Flagged(
         message=f"{one.said()}: the published seeds are {lean}, {favour.said}; {reach} from the "
-        f"released configuration{_as_best(side, one)}; {one.innocent(LEAN[side])}",
+        f"released configuration{_as_best(side, one)}; {one.innocent(LEAN[side])}"
+        + ("" if one.shows else "; the printed digits do not show the difference"),
         kind=Kind.UNSUPPORTED,
-        severity=Severity.MAJOR,
+        severity=Severity.MAJOR if one.shows else Severity.NOTE,
         seen=(*one.quantities(), Quantity(name="p", value=favour.p, level=Level.RERUN)),
         at=row.centre.place,
     )

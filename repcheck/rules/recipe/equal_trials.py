@@ -9,15 +9,17 @@ Both were tuned with equally many trials, or the gain is there at equal ones too
 declared numbers of trials are is asked by RC202; here it is asked what they were worth.
 
 ## How it is decided
-From the scores of all trials (`tuning.scores`, or a column of a file of the artifact, `tuning.
-scores_from`) and nothing else. The expected best of k trials is the unbiased estimate of Tang et
-al. 2020, k the smaller of both numbers of trials. Nothing bounds it well at that k: the difference
-has its 95 % interval at a fifth of it (bootstrap, two sides at 97.5 %; from ten trials each), and
-for a metric in percent or as a fraction there are distribution-free bands that hold for all k at
-once. If the baseline is ahead at k, and surely so in that interval or at some equal number of
-trials by the bands, it is a minor finding. If the difference at k and the whole interval lie below
-half of the claimed gain, it is a note: the scores of trials are validation scores as a rule. If the
-method is ahead at k, and surely so in the same sense, it is cleared. Otherwise it is not testable.
+From the scores of all trials (`tuning.scores`, or a column of a file of the artifact,
+`tuning.scores_from`) and nothing else; scores that are by their name, size or split not of the
+claim's metric, or not comparable between the sides, decide nothing. The expected best of k trials
+is the unbiased estimate of Tang et al. 2020, k the smaller of both numbers of trials. Nothing
+bounds it well at that k: the difference has its 95 % interval at a fifth of it (bootstrap, two
+sides at 97.5 %; from ten trials each), and for a metric in percent or as a fraction there are
+distribution-free bands that hold for all k at once. If the baseline is ahead at k, and surely so in
+that interval or at some equal number of trials by the bands, it is a minor finding. If the
+difference at k and the whole interval lie below half of the claimed gain, it is a note: the scores
+of trials are validation scores as a rule. If the method is ahead at k, and surely so in the same
+sense, it is cleared. Otherwise it is not testable.
 
 ## How to fix
 Give the baseline as many trials on the same search space, or report the expected best of equally

@@ -20,7 +20,8 @@ ended, its loss fell where that was seen, not all its seeds have one score, and 
 of the way from chance (`labels.classes`; unstated, 50 % for a share above one half) to its score as
 declared. The share of the counted settings in which the gain is kept is its robustness width. Below
 25 % of at least 4 counted settings, even if every open one were kept, is minor; 25 % or more, even
-if every open one were lost, in at least 2 is cleared. The declared setting is not counted. A grid
+if every open one were lost, and every one in which the method was not seen, in at least 2 is
+cleared. The declared setting is not counted. A grid
 search over 4 dimensions or more with at most 3 values in each is a note.
 
 ## How to fix
@@ -37,8 +38,8 @@ import math
 from collections.abc import Iterator, Mapping
 
 from repcheck.claims.comparison import Comparison
-from repcheck.claims.model import Claim, Method
-from repcheck.errors import Inapplicable, Missing, Reason
+from repcheck.claims.model import Method
+from repcheck.errors import Inapplicable, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.sensitivity import Sensitivity, Setting, Sweep
 from repcheck.rule import (
@@ -133,28 +134,23 @@ def _not_asked(comparison: Comparison, sensitivity: Sensitivity) -> Undetermined
 def _swept(
     comparison: Comparison, sensitivity: Sensitivity, share: float, fewest: int
 ) -> Iterator[Outcome]:
-    seen: set[str] = set()
-    for claim in comparison.claims:
-        if not claim.metric.known or claim.metric.value in seen:
-            continue
-        seen.add(claim.metric.value)
-        try:
-            yield _judged(comparison, claim, sensitivity.of(comparison, claim), share, fewest)
-        except Missing as missing:
+    metrics = sensitivity.each(comparison)
+    for found in metrics:
+        if isinstance(found, Sweep):
+            yield _judged(comparison, found, share, fewest)
+        elif isinstance(found, Inapplicable):
+            yield NotApplicable(message=str(found))
+        else:
             yield Undetermined(
-                message=f"the sweep decides nothing yet: {missing.would_decide}",
-                reason=missing.reason,
-                would_decide=missing.would_decide,
+                message=f"the sweep decides nothing yet: {found.would_decide}",
+                reason=found.reason,
+                would_decide=found.would_decide,
             )
-        except Inapplicable as gap:
-            yield NotApplicable(message=str(gap))
-    if not seen:
+    if not metrics:
         yield NotApplicable(message="no claim of this comparison names a metric")
 
 
-def _judged(
-    comparison: Comparison, claim: Claim, found: Sweep, share: float, fewest: int
-) -> Outcome:
+def _judged(comparison: Comparison, found: Sweep, share: float, fewest: int) -> Outcome:
     counted, kept, still = found.counted, found.count("kept"), found.count("open")
     words = _words(comparison, found)
     if counted >= fewest and (kept + still) / counted < share:
@@ -162,9 +158,9 @@ def _judged(
             message=words,
             kind=Kind.UNSUPPORTED,
             seen=found.quantities(),
-            at=claim.place,
+            at=found.claim.place,
         )
-    if counted >= FEWEST_CLEARED and kept / counted >= share:
+    if counted >= FEWEST_CLEARED and kept / (counted + _unseen(found)) >= share:
         return Cleared(
             message=words,
             seen=found.quantities(),
@@ -187,6 +183,12 @@ def _judged(
         would_decide="more seeds per arm (`budget: {seeds_per_arm: ...}`)",
         seen=found.quantities(),
     )
+
+
+def _unseen(found: Sweep) -> int:
+    """Return in how many settings nobody knows the gain although the baseline may train."""
+    apart = [one for one in found.settings if one.standing == "apart"]
+    return sum(one.reason is not Reason.NOT_TESTABLE for one in apart)
 
 
 def _reason(found: Sweep) -> Reason:
