@@ -116,14 +116,15 @@ class _Commands:
 
 
 def _datasets_used(claims: Claims) -> dict[str, tuple[str, ...]]:
-    """Return for each method the datasets it is run on: its own, else those of its rows."""
+    """Return for each method the datasets it is run on: its own, else its rows' and claims'."""
     rows: dict[str, dict[str, None]] = {}
     for row in claims.results:
         if "dataset" in row.place.keys and row.dataset.known:
             rows.setdefault(row.method.get(""), {})[row.dataset.value] = None
     for claim in claims.claims:
-        if "dataset" in claim.place.keys and claim.dataset.known:
-            rows.setdefault(claim.method.get(""), {})[claim.dataset.value] = None
+        named = [claim.dataset.value] if claim.dataset.known else []
+        for method in (claim.method.get(""), *claim.baselines.get(())):
+            rows.setdefault(method, {}).update(dict.fromkeys([*named, *claim.datasets.get(())]))
     own = {name: method.dataset for name, method in claims.methods.items()}
     return {
         name: (leaf.value,) if leaf.known else tuple(rows.get(name, ()))
