@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from repcheck.claims.model import Claims
@@ -87,6 +88,7 @@ class Evidence:
     """All that is known of one paper: its claims, its runs and the arms they are of.
 
     `most_seeds` is how many fresh seeds an arm could have had, if verdicts were looked at earlier.
+    `artifact` is the artifact as it was run, where a store keeps it.
     """
 
     claims: Claims
@@ -94,7 +96,15 @@ class Evidence:
     arms: tuple[Arm, ...] = ()
     no_arms: tuple[NoArm, ...] = ()
     most_seeds: int | None = None
+    artifact: Path | None = None
     _drawn: dict[type[Fact], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def root(self) -> Path:
+        """Return the artifact's folder: as it was run, else where the claims file says it is."""
+        if self.artifact is not None:
+            return self.artifact
+        return Path(self.claims.place.file).parent / self.claims.artifact.root.get(".")
 
     def get(self, kind: type[F]) -> F:
         """Return the fact of this kind.

@@ -21,7 +21,7 @@ from repcheck.machine.stored import PLAN_CAP, content, planned
 from repcheck.needs import NotRun
 from repcheck.plan import History, LeftOut, Plan, artifact_root
 from repcheck.runs import Runs, RunSpec
-from repcheck.store import Store, mended
+from repcheck.store import SNAPSHOTS, Store, mended
 
 _OURS = ("claims.yaml", "report.json", "report.html")
 _KEPT = {
@@ -184,6 +184,11 @@ class Folder:
     def command(self) -> str:
         """Return the command that made the runs."""
         return str((self._about() or {}).get("command", ""))
+
+    def artifact(self, plan: Plan) -> Path | None:
+        """Return the artifact as a plan's runs had it, where the store keeps it."""
+        kept = (self.store / SNAPSHOTS / run.artifact for run in plan.runs[:1] if run.artifact)
+        return next((folder for folder in kept if folder.is_dir()), None)
 
     def stored(self, plan: Plan) -> Runs:
         """Return the stored results of a plan, without making a store."""

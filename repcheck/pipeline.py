@@ -117,7 +117,7 @@ def check(request: Request) -> int:
         return USAGE
     with interruptible():
         plan, runs = _execute(claims, course, request)
-    report = _judged(claims, plan, runs, thresholds, command_line())
+    report = _judged(claims, plan, runs, thresholds, command_line(), request.folder)
     publish(report, request.folder, wanted, quiet=request.quiet)
     return code_of(report, fail_on=request.fail_on, strict=request.strict)
 
@@ -137,7 +137,7 @@ def report_again(
     limits = load_thresholds(thresholds)
     claims, plan = folder.claims(), folder.plan()
     command = f"{folder.command()} && {command_line()}"
-    report = _judged(claims, plan, folder.runs(plan), limits, command)
+    report = _judged(claims, plan, folder.runs(plan), limits, command, folder)
     publish(report, folder, wanted, quiet=quiet)
     return code_of(report, fail_on=fail_on, strict=strict)
 
@@ -217,13 +217,14 @@ def _in_order(plan: Plan, made: Mapping[str, Run]) -> Runs:
 
 
 def _judged(
-    claims: Claims, plan: Plan, runs: Runs, thresholds: Thresholds, command: str
+    claims: Claims, plan: Plan, runs: Runs, thresholds: Thresholds, command: str, folder: Folder
 ) -> dict[str, Any]:
     from repcheck.verdict import conclude  # brings numpy and scipy, which planning can do without
 
     evidence = Evidence(
-        claims=claims, runs=runs, arms=plan.arms, no_arms=plan.no_arms, most_seeds=plan.most_seeds
-    )
+        claims=claims, runs=runs, arms=plan.arms, no_arms=plan.no_arms,
+        most_seeds=plan.most_seeds, artifact=folder.artifact(plan),
+    )  # fmt: skip
     known = rules.load()
     judgements = judge(evidence, known.values(), thresholds)
     conclusion = conclude(evidence, judgements)

@@ -33,7 +33,7 @@ from repcheck.record import Record
 from repcheck.runs import RunSpec, Status
 
 FORMAT = 1
-COPY = "artifact"
+COPY = SNAPSHOTS = "artifact"
 PROBE = "probe"
 LOST_CAP = 3
 _SYNC_FROM_S = 1.0

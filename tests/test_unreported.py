@@ -263,7 +263,7 @@ def test_ten_metrics_computed_and_three_reported_are_found_by_a_check(tmp_path):
     assert done.returncode in {1, 3}, done.stderr
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     [found] = [j for j in report["judgements"] if j["rule"] == "RC501b"]
-    assert (found["state"], found["severity"], found["level"]) == ("flagged", "major", "observed")
+    assert (found["state"], found["severity"], found["level"]) == ("flagged", "major", "rerun")
     assert "writes 10 metrics; the paper reports 3; of the 7 others" in found["message"]
     assert "p = 0.0083" in found["message"]
     assert "behind on 7 of 7" in found["message"]

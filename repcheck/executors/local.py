@@ -18,7 +18,7 @@ from repcheck.machine.environment import interpreter
 from repcheck.plan import Plan
 from repcheck.record import Record, run_of
 from repcheck.runs import Run, Runs, RunSpec, Status
-from repcheck.store import Attempt, Store, clear, mended
+from repcheck.store import SNAPSHOTS, Attempt, Store, clear, mended
 from repcheck.supervise import Surroundings, need_room, reread, supervise
 
 _WAIT_S = 0.2
@@ -42,7 +42,7 @@ def execute(plan: Plan, store: Store, options: Options, progress: Progress) -> R
     if pending and plan.tree is not None:
         processes.adopt_orphans()
         with mended(store.root):
-            tree = snapshot(plan.tree, store.root / "artifact")
+            tree = snapshot(plan.tree, store.root / SNAPSHOTS)
         if options.probe:
             launch.warm()
         around = Surroundings(tree=tree, python=python, limits=options.limits, probe=options.probe)

@@ -12,7 +12,6 @@ from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact
 from repcheck.named.found import Declared
 from repcheck.named.look import Asked, Look, look
-from repcheck.plan import artifact_root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,7 @@ class KnownDatasets(Fact):
         commands = tuple(_commands(claims))
         if not commands and not claims.artifact.root.known:
             raise Missing(Reason.UNDECLARED_KEY, "declare `artifact.root` and the commands")
-        root = artifact_root(claims)
+        root = evidence.root
         proposed = tuple(m.id for m in claims.methods.values() if m.role.content == "proposed")
         found = look(
             root,

@@ -62,6 +62,11 @@ class Table(Fact):
         """
         found = self.rows(method, dataset, metric, at)
         about = f"{method} for {metric}" + (f" on {dataset}" if dataset else "")
+        if not found and not dataset and self._named(method, metric):
+            raise Missing(
+                Reason.NO_RULE_YET,
+                f"name one dataset: `results` has rows of {about} on {self._named(method, metric)}",
+            )
         if not found:
             raise Missing(Reason.UNDECLARED_KEY, f"add a row of {about} to `results`")
         if len(found) > 1:
@@ -70,6 +75,10 @@ class Table(Fact):
                 f"`results` has {len(found)} rows of {about}: tell them apart by `at`",
             )
         return found[0]
+
+    def _named(self, method: str, metric: str) -> str:
+        known = [on for name, on, what in self.index if on and (name, what) == (method, metric)]
+        return ", ".join(known[:5]) + (f" and {len(known) - 5} more" if len(known) > 5 else "")
 
     def dataset_of(self, row: Result) -> str:
         """Return the dataset that a row is about."""

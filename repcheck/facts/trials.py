@@ -116,11 +116,12 @@ class Trials(Fact):
 
     label: ClassVar[str] = "scores of the tuning trials"
     claims: Claims
+    root: Path
 
     @classmethod
     def draw(cls, evidence: Evidence) -> Self:
         """Take the claims; files are read when they are asked for."""
-        return cls(claims=evidence.claims)
+        return cls(claims=evidence.claims, root=evidence.root)
 
     def of(self, method: Method, claim: Claim) -> Scores:
         """Return one method's trials.
@@ -138,7 +139,7 @@ class Trials(Fact):
             text = stated.scores_from.value
             named_for(text, self.claims.metrics[claim.metric.value])
             try:
-                values = _column(self._root(), text)
+                values = _column(self.root, text)
             except NoMetric as problem:
                 raise Missing(
                     Reason.UNDECLARED_KEY, f"mend `{stated.scores_from.path}`: {problem}"
@@ -213,9 +214,6 @@ class Trials(Fact):
             [sign * one for one in theirs.values],
             random=np.random.default_rng(SEED),
         )
-
-    def _root(self) -> Path:
-        return Path(self.claims.place.file).parent / self.claims.artifact.root.get(".")
 
 
 def _whole(method: Method, found: Scores) -> Scores:

@@ -105,6 +105,6 @@ def _observed(unreported: Unreported, count: int) -> Quantity:
     return Quantity(
         name="metrics in the metrics files and not reported",
         value=count,
-        level=Level.OBSERVED,
+        level=Level.RERUN,
         source=f"{', '.join(unreported.sources[:2])}, out/",
     )

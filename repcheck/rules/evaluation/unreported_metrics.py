@@ -176,14 +176,14 @@ def _seen(found: Beside) -> tuple[Quantity, ...]:
     counted = Quantity(
         name="metrics computed and not reported",
         value=len(found.omitted),
-        level=Level.OBSERVED,
+        level=Level.RERUN,
         source=source,
     )
     gains = (
         Quantity(
             name=f"gain in {cell.name}, n = {cell.n[0]} + {cell.n[1]}",
             value=cell.gain.estimate,
-            level=Level.OBSERVED,
+            level=Level.RERUN,
             source=source,
         )
         for cell in cells

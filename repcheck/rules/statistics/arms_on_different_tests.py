@@ -37,7 +37,16 @@ def check(comparison: Comparison, table: Table) -> Answer:
     if not ours:
         if not table.claims.datasets and comparison.baseline.dataset.undeclared:
             raise Missing(Reason.UNDECLARED_KEY, "declare `datasets` and the dataset of the claim")
-        ours = comparison.claims[0].dataset.value
+        first = comparison.claims[0]
+        if several := first.datasets.get(()):
+            own = comparison.baseline.dataset
+            if own.undeclared or own.value in several:
+                return Cleared(
+                    message=f"both are tested on {', '.join(several)}",
+                    seen=_seen(comparison, "datasets of the claim", ", ".join(several)),
+                    limit="would have seen another name",
+                )
+        ours = first.dataset.value
     theirs = comparison.baseline.dataset.get(ours)
     if theirs == ours or table.metrics_of(comparison.baseline.id, ours):
         return Cleared(
