@@ -50,11 +50,12 @@ def outcome(claim: Json) -> str:
 
 
 def seeds(found: Json) -> str:
-    """Return how many seeds a verdict rests on: `5 + 5`."""
-    counted = found.get("n") or {}
+    """Return how many seeds a verdict rests on: `5 + 5`, or `5 + 5 on each of 2 datasets`."""
+    counted, many = found.get("n") or {}, len(found.get("datasets") or ())
     both = [counted.get("method") or 0]
     both += [counted["baseline"]] if counted.get("baseline") is not None else []
-    return " + ".join(str(one) for one in both)
+    said = " + ".join(str(one) for one in both)
+    return f"{said} on each of {many} datasets" if many > 1 else said
 
 
 def claim_counts(report: Json) -> str:
