@@ -208,6 +208,8 @@ class _References:
     def _tuning(self, method: Method) -> None:
         """Check where the scores of tuning trials stand, and what a sweep asks for, by its form."""
         tuning = method.tuning
+        if not tuning.declared:
+            return
         if tuning.scores.known and tuning.scores_from.known:
             what = "stands beside `scores`, which says the same"
             self.note(tuning.scores_from, what, "keep one of the two")

@@ -91,6 +91,8 @@ def check(method: Method, table: Table, *, implausible: float = 0.7) -> Answer:
 def _told(method: Method) -> set[str]:
     """Return which halves of the question the authors speak of: cost, and time on devices."""
     cost, train, model = method.train_cost, method.train, method.model
+    if not (cost.declared or train.declared or model.declared):
+        return set()
     flops = (cost.train_flops.value, model.train_flops_per_sample.value)
     hours = (cost.gpu_hours, cost.wall_clock, train.gpu_hours, train.wall_clock)
     return {

@@ -96,15 +96,14 @@ def _judge(result: Result, metric: Metric, table: Table) -> Outcome:
         return _NO_SHARE
     if (found := _listed(result, metric, items, scale)) is not None:
         return found
-    share = shown.scaled(scale)
     pair = leaf is result.mean and seeds > 1 and written(result, "std")
     if not informative(shown, items.value * seeds, scale):
         odd = None
         if pair and _few(result.std.value * float(scale), shown, (items.value, seeds), scale):
-            few = _together(result, share, scale, (items.value, seeds))
+            few = _together(result, shown.scaled(scale), scale, (items.value, seeds))
             odd = _with_spread(result, few, _seed_unit(result, scale), metric, items)
         return odd or _not_testable(items.value * seeds, shown.unit)
-    unit = _seed_unit(result, scale)
+    share, unit = shown.scaled(scale), _seed_unit(result, scale)
     fit = grim(share, items.value, seeds, unit)
     both = _together(result, share, scale, (items.value, seeds)) if pair else None
     odd = _with_spread(result, both, unit, metric, items) if both and fit is Fit.NEAREST else None
