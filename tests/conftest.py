@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # The files that take longest, longest first: pytest-xdist else begins with those of most tests and
@@ -25,6 +26,13 @@ for _number, _default in (
 ):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _default)
+
+# The same examples in every run, and none fails because the machine was busy.
+hypothesis.settings.register_profile(
+    "steady", deadline=None, derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)  # fmt: skip
+hypothesis.settings.load_profile("steady")
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
     # Where Python is told to write no bytecode, each process that a test starts would compile the
