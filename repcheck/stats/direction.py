@@ -5,10 +5,9 @@ Reproduced if the whole interval of the difference lies above zero, not reproduc
 
 from dataclasses import replace
 
-from repcheck.stats.compare import Interval, welch
+from repcheck.stats.compare import Interval
 from repcheck.stats.criteria import DEFAULT, Criteria
 from repcheck.stats.decision import (
-    EXACT,
     Decision,
     Detail,
     Sample,
@@ -19,7 +18,7 @@ from repcheck.stats.decision import (
     shortfalls,
     three_way,
 )
-from repcheck.stats.gain import OURS, THEIRS
+from repcheck.stats.gain import OURS, THEIRS, gain_interval
 from repcheck.stats.wording import Numbers
 
 
@@ -29,7 +28,7 @@ def decide_direction(
     """Judge "ours is better than theirs"; values arrive oriented, `unit` only shapes the words."""
     samples = {OURS: ours, THEIRS: theirs}
     n = f"n = {ours.n} + {theirs.n}"
-    interval = _interval(ours, theirs, criteria.alpha)
+    interval, test = gain_interval(ours, theirs, None, criteria.alpha)
     base = Decision(
         verdict="inconclusive",
         details=("baseline-as-published",) if theirs.published else (),
@@ -44,7 +43,6 @@ def decide_direction(
     if interval is None or reasons:
         return replace(base, rule_in_words=blocked(reasons, n))
     verdict = three_way(interval, 0.0)
-    test = EXACT if interval.df is None else "Welch t"
     basis = f"{n}{crashes(samples)}, {test}"
     return replace(
         base,
@@ -59,13 +57,6 @@ def direction_details(verdict: Verdict, interval: Interval) -> tuple[Detail, ...
     """Return the finer words of a direction's verdict."""
     found: tuple[Detail, ...] = ("reversed",) if verdict == "not-reproduced" else ()
     return (*found, "deterministic") if interval.df is None else found
-
-
-def _interval(ours: Sample, theirs: Sample, alpha: float) -> Interval | None:
-    a, b = ours.finished, theirs.finished
-    if a is None or b is None or a.sd is None or b.sd is None:
-        return None
-    return welch(a, b, alpha)
 
 
 def direction_words(verdict: Verdict, interval: Interval, numbers: Numbers, basis: str) -> str:

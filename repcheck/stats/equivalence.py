@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from repcheck.stats.collapse import uncollapsed
-from repcheck.stats.compare import Interval, Summary, one_sample, paired, pooled_sd, welch
+from repcheck.stats.compare import Interval, Summary, paired, pooled_sd, welch
 from repcheck.stats.criteria import DEFAULT, Criteria, require_positive
 from repcheck.stats.decision import (
     EXACT,
@@ -25,7 +25,7 @@ from repcheck.stats.decision import (
     shortfalls,
     snapped,
 )
-from repcheck.stats.gain import OURS, THEIRS, gain_pilot
+from repcheck.stats.gain import OURS, THEIRS, gain_interval, gain_pilot, n_in_words
 from repcheck.stats.value import value_aim
 from repcheck.stats.wording import Numbers
 
@@ -131,7 +131,10 @@ def decide_equivalence(
     # Without a spread, or a printed digit, what is declared is all there is.
     margin = min((one for one in (claim.declared, default) if one), default=0.0)
     require_positive("the margin", margin)
-    interval, test = _interval_of(ours, theirs, pairs, criteria.alpha)
+    if pairs is not None and not pairs.sd:
+        # Equal differences between seeds that do vary: a coarse metric, not determinism.
+        pairs = None
+    interval, test = gain_interval(ours, theirs, pairs, criteria.alpha)
     base = Decision(
         verdict="inconclusive",
         details=("baseline-as-published",) if theirs.published else (),
@@ -143,8 +146,7 @@ def decide_equivalence(
         n_b=theirs.n,
     )
     arms = {OURS: ours, THEIRS: theirs}
-    paired = f"{pairs.n} pairs" if test == "paired t" and pairs else f"{ours.n} + {theirs.n}"
-    n = f"n = {paired}{' published' if theirs.published else ''}"
+    n = n_in_words(ours, theirs, pairs)
     reasons = shortfalls(criteria, arms)
     if interval is None or reasons:
         return replace(base, rule_in_words=blocked(reasons, n))
@@ -166,18 +168,6 @@ def decide_equivalence(
         rule_in_words=f"{words}, {n}{crashes(arms)}, {_test_words(test)}.",
         needed=needed_seeds(verdict, interval, pilot, aim, criteria),
     )
-
-
-def _interval_of(
-    ours: Sample, theirs: Sample, pairs: Summary | None, alpha: float
-) -> tuple[Interval | None, str]:
-    a, b = ours.finished, theirs.finished
-    if a is None or b is None or a.sd is None or b.sd is None:
-        return None, "none"
-    if pairs is not None and pairs.sd:
-        return one_sample(pairs, alpha), "paired t"
-    interval = welch(a, b, alpha)
-    return interval, EXACT if interval.df is None else "Welch t"
 
 
 def _verdict(interval: Interval, bounds: list[float]) -> Verdict:

@@ -59,7 +59,7 @@ def decide_gain(
     if pairs and pairs.sd == 0 and not _without_spread(ours, theirs):
         # Equal differences between seeds that do vary: a coarse metric, not determinism.
         pairs = None
-    interval, test = _gain_interval(ours, theirs, pairs, criteria.alpha)
+    interval, test = gain_interval(ours, theirs, pairs, criteria.alpha)
     base = Decision(
         verdict="inconclusive",
         details=("baseline-as-published",) if theirs.published else (),
@@ -71,7 +71,7 @@ def decide_gain(
         n_b=theirs.n,
     )
     arms = {OURS: ours, THEIRS: theirs}
-    n = _n_in_words(ours, theirs, pairs)
+    n = n_in_words(ours, theirs, pairs)
     reasons = shortfalls(criteria, arms)
     if interval is None or reasons:
         return replace(base, rule_in_words=blocked(reasons, n))
@@ -93,9 +93,10 @@ def decide_gain(
     )
 
 
-def _gain_interval(
+def gain_interval(
     ours: Sample, theirs: Sample, pairs: Summary | None, alpha: float
 ) -> tuple[Interval | None, str]:
+    """Return the interval of the difference and its test; none where a spread is unknown."""
     a, b = ours.finished, theirs.finished
     if pairs is not None and pairs.sd is not None:
         interval, test = one_sample(pairs, alpha), "paired t"
@@ -156,7 +157,8 @@ def gain_pilot(ours: Sample, theirs: Sample, pairs: Summary | None) -> Pilot | N
     return Pilot(sd=sd, df=df, design=two_arms, more_than=min(a.n, b.n))
 
 
-def _n_in_words(ours: Sample, theirs: Sample, pairs: Summary | None) -> str:
+def n_in_words(ours: Sample, theirs: Sample, pairs: Summary | None) -> str:
+    """Return `n = 5 + 5`, of pairs `n = 5 pairs`."""
     published = " published" if theirs.published else ""
     n = (
         f"{pairs.n} pairs"
