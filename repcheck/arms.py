@@ -1,7 +1,8 @@
 """An arm: a method as it is executed, and the commands that this makes.
 
 A declared arm is the method as the paper has it. An aligned arm gives it another method's budget; a
-counterfactual one adds, removes or swaps one factor. What changes is applied the strongest way that
+counterfactual one adds, removes or swaps one factor; a control has nothing to do with the gain: it
+asks whether the score depends on the data. What changes is applied the strongest way that
 the command allows: a placeholder, a flag, a configuration key, a variable, a constant of the copied
 source, or surgery in the running process.
 """
@@ -21,8 +22,10 @@ from repcheck.claims.stated import Section, Stated
 from repcheck.edits import Edit, apply_flags
 from repcheck.errors import Missing, Reason
 
-ArmKind = Literal["declared", "aligned", "counterfactual"]
-Change = Literal["", "add", "remove", "swap", "align", "eval-only", "data", "sweep"]
+ArmKind = Literal["declared", "aligned", "counterfactual", "control", "reference"]
+Change = Literal[
+    "", "add", "remove", "swap", "align", "eval-only", "data", "sweep", "control"
+]  # fmt: skip
 AUTO = "auto"
 """A placeholder's value that is chosen so that FLOPs meet those of the other method."""
 

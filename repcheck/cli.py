@@ -146,6 +146,10 @@ JUDGING = _options(
         "--thresholds", type=click.Path(path_type=Path), metavar="FILE",
         help="YAML: {RC103: {major: 1.5}}; printed on the report's first page",
     ),
+    click.option(
+        "--answers", type=click.Path(path_type=Path), metavar="FILE",
+        help="What a person answered to `repcheck questions`; who, and when, is printed",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Only the files, the exit code and errors."),
 )  # fmt: skip
 
@@ -229,9 +233,25 @@ def check(file: Path, **given: Any) -> None:  # noqa: ANN401
 @JUDGING
 def report(folder: Path, **given: Any) -> None:  # noqa: ANN401
     """Judge and report again from what an earlier `check` or `run` stored in DIR."""
-    from repcheck.pipeline import report_again
+    from repcheck.pipeline import Request, report_again
 
-    sys.exit(report_again(folder, **given))
+    sys.exit(report_again(Request(file=folder, out=folder, **given)))
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path, exists=True), metavar="FILE|DIR")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "yaml", "json"]), default="text",
+    show_default=True, help="yaml: a file to answer in, for --answers",
+)  # fmt: skip
+def questions(path: Path, form: str) -> None:
+    """List what only a person can answer, with the material beside it. Runs nothing.
+
+    DIR is the folder of a check; a claims file alone has less material.
+    """
+    from repcheck.questions import asked, written
+
+    click.echo(written(asked(path), form, path), nl=False)
 
 
 @main.command()
@@ -259,21 +279,26 @@ def merge(given: tuple[str, ...], **more: Any) -> None:  # noqa: ANN401
 
 
 @main.command()
-@click.argument("code", metavar="CODE")
-def explain(code: str) -> None:
-    """Explain one rule (RC103 or repeated-samples), with its examples."""
+@click.argument("name", metavar="TRICK-OR-CODE")
+def explain(name: str) -> None:
+    """Explain a trick (1.3) or a rule (RC103), or what bears the name (repeated-samples).
+
+    A trick: what it is, when it is legitimate, how it is decided, and what a person is asked. A
+    rule: what it catches, and its examples.
+    """
     from repcheck.rules_page import explained
 
-    click.echo(explained(code), nl=False)
+    click.echo(explained(name), nl=False)
 
 
 @main.command()
+@click.option("--tricks", is_flag=True, help="List the 43 tricks, each with its rules, instead.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "markdown"]), default="table")
-def rules(form: str) -> None:
-    """List every rule."""
-    from repcheck.rules_page import listed
+def rules(form: str, *, tricks: bool) -> None:
+    """List every rule, or every trick."""
+    from repcheck.rules_page import listed, tricks_listed
 
-    click.echo(listed(form), nl=False)
+    click.echo(tricks_listed(form) if tricks else listed(form), nl=False)
 
 
 @main.command()

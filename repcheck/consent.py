@@ -23,7 +23,7 @@ PROBED = (
     "the commands run as they are, PYTHONPATH set so that their Python notes what training does;"
     " nothing of the artifact is changed; --no-probe leaves it out"
 )
-WHEN = "made if the runs as declared establish a gain; some may be left out, and others added"
+WHEN = "made as the runs as declared give reason to; some may be left out, and others added"
 
 
 class Asked(Protocol):

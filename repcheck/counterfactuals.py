@@ -22,6 +22,7 @@ from repcheck.fact import Evidence
 from repcheck.facts.compute import Compute
 from repcheck.facts.factors import Factor, Factors
 from repcheck.facts.work import Seen, Work, more_samples
+from repcheck.rescues import rescues
 from repcheck.sweep import swept
 
 ALIGNED = 1.05
@@ -73,6 +74,7 @@ def wanted(evidence: Evidence, comparison: Comparison) -> Wanted:
             refused.append(one)
         else:
             found[stage].append(one)
+    found["eval-only"] += rescues(evidence, comparison)
     for one in swept(evidence.claims, comparison):
         if isinstance(one, NoArm):
             refused.append(one)

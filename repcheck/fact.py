@@ -15,6 +15,7 @@ from repcheck.errors import Missing
 if TYPE_CHECKING:  # records of runs: linting has none
     from repcheck.arms import Arm, NoArm
     from repcheck.runs import Runs
+    from repcheck.sameness import Sameness
 
 
 class Level(StrEnum):
@@ -88,7 +89,8 @@ class Evidence:
     """All that is known of one paper: its claims, its runs and the arms they are of.
 
     `most_seeds` is how many fresh seeds an arm could have had, if verdicts were looked at earlier.
-    `artifact` is the artifact as it was run, where a store keeps it.
+    `artifact` is the artifact as it was run, where a store keeps it, and `store` the folder that
+    keeps what the runs left. `likened` are models that were held against each other as functions.
     """
 
     claims: Claims
@@ -97,6 +99,8 @@ class Evidence:
     no_arms: tuple[NoArm, ...] = ()
     most_seeds: int | None = None
     artifact: Path | None = None
+    store: Path | None = None
+    likened: tuple[Sameness, ...] = ()
     _drawn: dict[type[Fact], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property

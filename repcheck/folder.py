@@ -17,10 +17,11 @@ from repcheck.claims.model import Claims
 from repcheck.claims.source import MAX_BYTES, decode, read_bytes
 from repcheck.errors import Reason, RepcheckError, UsageError
 from repcheck.executors.local import finished
-from repcheck.machine.stored import PLAN_CAP, content, planned
+from repcheck.machine.stored import PLAN_CAP, content, planned, typed
 from repcheck.needs import NotRun
 from repcheck.plan import History, LeftOut, Plan, artifact_root
 from repcheck.runs import Runs, RunSpec
+from repcheck.sameness import Kept, Sameness
 from repcheck.store import SNAPSHOTS, Store, mended
 
 _OURS = ("claims.yaml", "report.json", "report.html")
@@ -189,6 +190,19 @@ class Folder:
         """Return the artifact as a plan's runs had it, where the store keeps it."""
         kept = (self.store / SNAPSHOTS / run.artifact for run in plan.runs[:1] if run.artifact)
         return next((folder for folder in kept if folder.is_dir()), None)
+
+    def likened(self, plan: Plan) -> tuple[Sameness, ...]:
+        """Return the models that were held against each other, of the artifact of this plan."""
+        kept = typed(self.root / "likened.json", Kept, cap=PLAN_CAP)
+        same = kept is not None and kept.artifact in {run.artifact for run in plan.runs}
+        return kept.found if kept is not None and same else ()
+
+    def keep_likened(self, plan: Plan, found: tuple[Sameness, ...]) -> None:
+        """Keep what came of holding models against each other, if anything did."""
+        artifact = next((run.artifact for run in plan.runs), "")
+        if found and artifact:
+            kept = Kept(artifact=artifact, found=found)
+            write(self.root / "likened.json", json.dumps(asdict(kept), indent=1).encode())
 
     def stored(self, plan: Plan) -> Runs:
         """Return the stored results of a plan, without making a store."""

@@ -31,6 +31,7 @@ OBSERVED = "observed.json"
 PLANTED = "repcheck_probe.pth"
 VARIABLE = "REPCHECK_PROBE_OUT"
 SURGERY = "REPCHECK_SURGERY"
+PROMPT = "REPCHECK_PROMPT"
 BUDGET = 0.01
 NOBODY = (
     "no Python process with a probe was seen: there was none, or it was started with -I, -E or -S"
@@ -56,21 +57,27 @@ _PARTS = {
     ".steps": ("training",),
     ".idx": ("samples", "rows"),
     ".rows": ("rows",),
+    ".prompts": ("prompts",),
 }
 
 
 def variables(
-    record: Path, stated: Mapping[str, str], surgery: Sequence[Mapping[str, Any]] = ()
+    record: Path,
+    stated: Mapping[str, str],
+    surgery: Sequence[Mapping[str, Any]] = (),
+    prompt_call: str = "",
 ) -> dict[str, str]:
     """Return the variables that put a probe into every Python of a run.
 
     `record` is the folder it writes to; `stated` are the claims file's own variables, whose
     `PYTHONPATH` stands after the probe's folder; `surgery` is what the probe has to change in the
-    running process.
+    running process, `prompt_call` the function (`module:function`) whose prompts it writes down.
     """
     found = {VARIABLE: str(record), "REPCHECK_PROBE_BUDGET": str(BUDGET)}
     if surgery or SURGERY in stated:  # no claims file operates on a run by itself
         found[SURGERY] = json.dumps([dict(one) for one in surgery]) if surgery else ""
+    if prompt_call or PROMPT in stated:
+        found[PROMPT] = prompt_call
     if os.pathsep not in str(FRONT):  # such a folder cannot stand in a PYTHONPATH
         # An empty entry would be the working folder, which an unset PYTHONPATH does not add.
         entries = [str(FRONT), *filter(None, [stated.get("PYTHONPATH")])]

@@ -10,8 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from repcheck.agent_seen import PolicySeen as PolicySeen
+from repcheck.agent_seen import PromptsSeen as PromptsSeen
+from repcheck.agent_seen import ResetsSeen as ResetsSeen
+from repcheck.input_seen import Fed as Fed
+from repcheck.input_seen import InputSeen as InputSeen
+from repcheck.input_seen import NearDuplicates as NearDuplicates
+from repcheck.input_seen import TwoSample as TwoSample
+from repcheck.network_seen import EqualSeen as EqualSeen
+from repcheck.network_seen import FlopsSeen as FlopsSeen
+from repcheck.network_seen import LossSeen as LossSeen
+from repcheck.network_seen import NetworkSeen as NetworkSeen
+from repcheck.network_seen import OpSeen as OpSeen
+from repcheck.network_seen import Scalar as Scalar
+from repcheck.network_seen import SurgerySeen as SurgerySeen
+from repcheck.network_seen import TermSeen as TermSeen
+
 OBSERVATION_SCHEMA = 2
-Scalar = float | int | str | bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +210,10 @@ class Evaluation:
     """Before the first step, or undone: a check of the framework's, not a result."""
     final: bool = False
     """The last pass over this set after the last step."""
+    other_views: bool = False
+    """After the same step the same weights met these examples again, fed in another form."""
+    other_models: bool = False
+    """Other weights after the same step, or another module alike, met these examples apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,81 +301,14 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlopsSeen:
-    """What one call of a module cost, counted while the artifact ran.
-
-    `phase` is train (with what followed: backward, recomputation in it, optimizer step), eval or
-    teacher. All costs are FLOPs (two for each multiply-accumulate) of the whole call on `rows`
-    rows; `elementwise` is apart and never added. `coverage` is the share of the calls of matrix
-    operations that have a formula; `uncounted` names the others.
-    """
-
-    root: int
-    cls: str
-    phase: Literal["train", "eval", "teacher"]
-    rows: int
-    shape: tuple[int, ...] = ()
-    forward: float = 0.0
-    backward: float = 0.0
-    recompute: float = 0.0
-    optimizer: float = 0.0
-    elementwise: float = 0.0
-    coverage: float = 1.0
-    uncounted: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurgerySeen:
-    """A change that repcheck made in the process: `times` 0 means never, such an arm is invalid."""
-
-    kind: str
-    what: str = ""
-    times: int = 0
-    places: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpSeen:
-    """One operation of a forward pass, in call order.
-
-    `op` is the operation's plain name (conv2d, linear, relu, silu, batch_norm, add, cat, mul,
-    sigmoid, softmax, avg_pool2d, interpolate ...); `module` the dotted path of the innermost
-    module and `cls` its class ("" outside any). `inputs` are indices of the operations whose
-    outputs it took (-1: the model's input or a constant of it). `shape` is the output's without
-    the batch dimension; `params` counts the elements of parameters it used for the first time.
-    `parts` are numbers that tell variants apart (stride, kernel, groups, p, negative slope ...).
-    """
-
-    op: str
-    module: str = ""
-    cls: str = ""
-    inputs: tuple[int, ...] = ()
-    shape: tuple[int, ...] = ()
-    params: int = 0
-    parts: Mapping[str, Scalar | tuple[float, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkSeen:
-    """What one forward pass of a trained module did; `cut` says that operations are missing."""
-
-    root: int
-    cls: str
-    params: int
-    trainable: int
-    shape: tuple[int, ...] = ()
-    ops: tuple[OpSeen, ...] = ()
-    cut: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Everything a probe saw of one run.
 
     `training` is None where no optimizer step was seen. `cpu_s` is what the processes took as
     counted from outside, `cpu_seen_s` what those with a probe in them took. `final_weights`
     names the values that the last step left, `hashed` is the share of rows that the governor
-    let hash.
+    let hash. `libraries` are the well-known numerical libraries that were imported (None: not
+    known).
     """
 
     schema: int = OBSERVATION_SCHEMA
@@ -384,6 +336,13 @@ class Observation:
     flops: tuple[FlopsSeen, ...] = ()
     networks: tuple[NetworkSeen, ...] = ()
     surgery: tuple[SurgerySeen, ...] = ()
+    equals: tuple[EqualSeen, ...] = ()
+    losses: tuple[LossSeen, ...] = ()
+    libraries: tuple[str, ...] | None = None
+    prompts: PromptsSeen | None = None
+    policies: tuple[PolicySeen, ...] = ()
+    resets: tuple[ResetsSeen, ...] = ()
+    fed: Fed = field(default_factory=Fed)
     probe_errors: tuple[str, ...] = ()
 
     def gap(self, *what: str) -> Gap | None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import click
 
 from repcheck import executors, rules
+from repcheck.answers import Answer, answered, load_answers
 from repcheck.claims.load import load
 from repcheck.claims.model import Claims
 from repcheck.consent import agreed
@@ -23,6 +24,7 @@ from repcheck.fact import Evidence
 from repcheck.facts.effects import Effects
 from repcheck.folder import Folder
 from repcheck.judge import judge
+from repcheck.likened import likened
 from repcheck.machine.processes import interruptible
 from repcheck.plan import Plan, PlanOptions
 from repcheck.plan_table import told
@@ -63,12 +65,25 @@ class Request:
     fail_on: str = "major"
     strict: bool = False
     thresholds: Path | None = None
+    answers: Path | None = None
     quiet: bool = False
 
     @property
     def folder(self) -> Folder:
         """Return where this request's reports and runs are kept."""
         return Folder(self.out or Folder.default_for(self.file))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What a person brings to the judging beside the claims: thresholds, and signed answers."""
+
+    thresholds: Thresholds
+    answers: tuple[Answer, ...]
+
+    @classmethod
+    def read(cls, thresholds: Path | None, answers: Path | None) -> _Given:
+        return cls(thresholds=load_thresholds(thresholds), answers=load_answers(answers))
 
 
 def planned(request: Request) -> Plan:
@@ -111,35 +126,27 @@ def check(request: Request) -> int:
     """Load, plan, execute, judge, conclude and report."""
     claims = load(request.file)
     wanted = [Wanted.read(one) for one in request.formats]
-    thresholds = load_thresholds(request.thresholds)
+    given = _Given.read(request.thresholds, request.answers)
     course = _course(claims, request)
     if not _allowed(claims, request):
         return USAGE
     with interruptible():
         plan, runs = _execute(claims, course, request)
-    report = _judged(claims, plan, runs, thresholds, command_line(), request.folder)
+    report = _judged(claims, plan, runs, given, command_line(), request.folder)
     publish(report, request.folder, wanted, quiet=request.quiet)
     return code_of(report, fail_on=request.fail_on, strict=request.strict)
 
 
-def report_again(
-    root: Path,
-    *,
-    formats: tuple[str, ...],
-    fail_on: str,
-    strict: bool,
-    thresholds: Path | None,
-    quiet: bool,
-) -> int:
-    """Judge, conclude and report once more from what a folder holds; nothing is executed."""
-    folder = Folder(root)
-    wanted = [Wanted.read(one) for one in formats]
-    limits = load_thresholds(thresholds)
+def report_again(request: Request) -> int:
+    """Judge, conclude and report once more from what `out` holds; nothing is executed."""
+    folder = request.folder
+    wanted = [Wanted.read(one) for one in request.formats]
+    given = _Given.read(request.thresholds, request.answers)
     claims, plan = folder.claims(), folder.plan()
     command = f"{folder.command()} && {command_line()}"
-    report = _judged(claims, plan, folder.runs(plan), limits, command, folder)
-    publish(report, folder, wanted, quiet=quiet)
-    return code_of(report, fail_on=fail_on, strict=strict)
+    report = _judged(claims, plan, folder.runs(plan), given, command, folder)
+    publish(report, folder, wanted, quiet=request.quiet)
+    return code_of(report, fail_on=request.fail_on, strict=request.strict)
 
 
 def _course(claims: Claims, request: Request) -> Course:
@@ -190,9 +197,16 @@ def _execute(claims: Claims, course: Course, request: Request) -> tuple[Plan, Ru
             made |= _by_key(find("local")(part, store, options, progress))
         plan = course.after(plan, _in_order(plan, made)) if made.keys() >= _keys(plan) else None
     runs = _in_order(kept, made)
+    _liken(claims, kept, runs, request)
     if options.probe and not request.quiet and (said := without_probe(runs)):
         click.echo(said, err=True)
     return kept, runs
+
+
+def _liken(claims: Claims, plan: Plan, runs: Runs, request: Request) -> None:
+    """Hold models against each other as functions, where the runs leave that open; keep it."""
+    evidence, folder = Evidence(claims=claims, runs=runs), request.folder
+    folder.keep_likened(plan, likened(evidence, request.python, folder.likened(plan)))
 
 
 def _part(plan: Plan, made: Mapping[str, Run], began: float) -> Plan:
@@ -217,16 +231,18 @@ def _in_order(plan: Plan, made: Mapping[str, Run]) -> Runs:
 
 
 def _judged(
-    claims: Claims, plan: Plan, runs: Runs, thresholds: Thresholds, command: str, folder: Folder
+    claims: Claims, plan: Plan, runs: Runs, given: _Given, command: str, folder: Folder
 ) -> dict[str, Any]:
     from repcheck.verdict import conclude  # brings numpy and scipy, which planning can do without
 
     evidence = Evidence(
         claims=claims, runs=runs, arms=plan.arms, no_arms=plan.no_arms,
-        most_seeds=plan.most_seeds, artifact=folder.artifact(plan),
+        most_seeds=plan.most_seeds, artifact=folder.artifact(plan), store=folder.store,
+        likened=folder.likened(plan),
     )  # fmt: skip
     known = rules.load()
-    judgements = judge(evidence, known.values(), thresholds)
+    judged = judge(evidence, known.values(), given.thresholds)
+    judgements, answers = answered(judged, given.answers)
     conclusion = conclude(evidence, judgements)
     found = Found(
         claims=claims,
@@ -244,7 +260,8 @@ def _judged(
             command=command,
             environment=environment(),
             isolation=isolation(runs),
-            thresholds=changed(known, thresholds),
+            thresholds=changed(known, given.thresholds),
+            answers=answers,
             artifact={
                 "root": claims.artifact.root.get("."),
                 "commit": claims.artifact.commit.get(""),

@@ -285,6 +285,7 @@ class _Maker:
             env={**claims.artifact.env.vars.get({}), **arm.env},
             edits=arm.edits,
             surgery=arm.surgery,
+            prompt_call=method.prompt.call.get(dataset.prompt.call.get("")),
             readers={name: fill_text(claims, arm, setting, text) for name, text in texts.items()},
             scales=scales,
             optional=optional,
@@ -331,6 +332,8 @@ def run_key(spec: RunSpec, data: Mapping[str, str]) -> str:
     }
     if spec.edits or spec.surgery:
         content["changed"] = [[asdict(edit) for edit in spec.edits], list(spec.surgery)]
+    if spec.prompt_call:
+        content["prompt_call"] = spec.prompt_call
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
 

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from repcheck.profiled import (
     Remark,
     Rival,
 )
+from repcheck.sameness import Compared, Sameness
 from repcheck.units import print_scaled
 
 Shape = tuple[int, ...] | tuple[tuple[int, ...], ...] | Mapping[str, tuple[int, ...]]
@@ -116,6 +117,32 @@ def profile(request: ProfileRequest) -> Profile:
                 found = replace(found, rivals=tuple(_rivals(work)))
     notes = (*(_with_numbers(note, found) for note in found.notes), *_remarks(found))
     return replace(found, entry=request.entry, notes=notes)
+
+
+def liken(request: ProfileRequest, other: ProfileRequest, names: tuple[str, str]) -> Sameness:
+    """Hold two models against each other as functions; both are built from the first one's root.
+
+    Raises:
+        UsageError: if a request itself cannot be used.
+        RepcheckError: if the artifact's folder cannot be copied.
+    """
+    job = {**_job(request), "other": _job(other)}
+    python = interpreter(request.python)
+    processes.adopt_orphans()
+    tree = scan(request.root.absolute())
+    with processes.interruptible(), _home() as home:
+        copy(tree, home / "copy")
+        with short(home) as scratch:
+            seen = environment(home, python, request.env, f"profile-{home.name}", scratch)
+            until = time.monotonic() + request.time_limit_s
+            answer, ended = _Work(home, python, seen, job, until).done("compare")
+            ending = stored.typed(answer, Ending, cap=_CAP) or Ending()
+            found = stored.typed(answer, Compared, cap=_CAP) or Compared()
+    ours, theirs = names
+    failure = ending.failure or (None if ending.done else _cut_short(request, ending, ended))
+    if failure is not None:
+        return Sameness(ours=ours, theirs=theirs, why=failure.what)
+    return Sameness(ours=ours, theirs=theirs, **asdict(found))
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """report.json: everything that was found, as plain data; the pages are made from it alone.
 
 The contract for every consumer, versioned by `SCHEMA`. Nothing a person sees in the HTML page is
-missing here. Arms are described in report_arms.py, verdicts in report_verdicts.py, and `splits`,
-`sweeps` and `tuned` in report_splits.py. What a probe saw stands in five places::
+missing here. Arms are described in report_arms.py, verdicts in report_verdicts.py, `splits`,
+`sweeps` and `tuned` in report_splits.py, `coverage.tricks` in report_tricks.py, and what a finding
+does to the conclusion (`judgements[].bears`) in report_findings.py. What a probe saw stands in five
+places::
 
     methods[].observed  [{key, declared, observed, state, ratio, level, source, why}]
                         state is same, differs, unit, unseen or undeclared
@@ -18,7 +20,6 @@ missing here. Arms are described in report_arms.py, verdicts in report_verdicts.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,32 +28,24 @@ from typing import Any
 from repcheck import __version__
 from repcheck.claims.costs import undeclared
 from repcheck.claims.model import Claims, Result
-from repcheck.errors import Reason
 from repcheck.fact import Evidence
 from repcheck.facts.effects import Effect
 from repcheck.fairness import Fairness, name_of
 from repcheck.plan import Plan
 from repcheck.report_arms import arms
 from repcheck.report_budget import budget
+from repcheck.report_findings import Bears
 from repcheck.report_methods import methods, quantity
 from repcheck.report_runs import runs
 from repcheck.report_splits import splits, sweeps, tuned
+from repcheck.report_tricks import tricks
 from repcheck.report_verdicts import described, reproduction
-from repcheck.rule import Judgement, Part, Rule, State
+from repcheck.rule import Judgement, Rule, State
 from repcheck.runs import Runs, SeedKind
-from repcheck.tricks import TRICKS, Trick
 from repcheck.verdict import ClaimVerdict, Conclusion
 
 SCHEMA = 1
 MOST_RESULTS = 200
-_WORST_FIRST = (
-    State.FLAGGED,
-    State.ERROR,
-    State.UNDETERMINED,
-    State.CLEARED,
-    State.NOT_APPLICABLE,
-)
-
 Json = dict[str, Any]
 
 
@@ -65,6 +58,7 @@ class Circumstances:
     environment: Mapping[str, str] = field(default_factory=dict)
     isolation: Mapping[str, str] = field(default_factory=dict)
     thresholds: Sequence[Mapping[str, Any]] = ()
+    answers: Sequence[Mapping[str, Any]] = ()
     artifact: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -85,6 +79,7 @@ def build(found: Found, made: Circumstances) -> Json:
     """Return the report as plain JSON data."""
     claims, conclusion = found.claims, found.conclusion
     judgements = _gathered(found.judgements)
+    bears = Bears(judgements, found.rules, conclusion.verdicts)
     known = Evidence(
         claims=claims, runs=found.runs, arms=found.plan.arms, no_arms=found.plan.no_arms
     )
@@ -102,6 +97,7 @@ def build(found: Found, made: Circumstances) -> Json:
         "isolation": dict(made.isolation),
         "artifact": dict(made.artifact),
         "thresholds": list(made.thresholds),
+        "answers": list(made.answers),
         "seed_salt": found.plan.salt,
         "headline": {
             "sentence": conclusion.sentence,
@@ -110,7 +106,7 @@ def build(found: Found, made: Circumstances) -> Json:
             "counts": conclusion.counts,
         },
         "claims": [_claim(claims, verdict) for verdict in conclusion.verdicts],
-        "judgements": [_judgement(j) for j in judgements],
+        "judgements": [_judgement(j) | {"bears": bears.of(j)} for j in judgements],
         "rules": {code: _rule(found.rules[code]) for code in sorted({j.rule for j in judgements})},
         "arms": arms(found.plan, found.effects),
         "splits": splits(known),
@@ -120,7 +116,7 @@ def build(found: Found, made: Circumstances) -> Json:
         "budget": budget(Evidence(claims=claims, runs=found.runs)),
         "methods": methods(Evidence(claims=claims, runs=found.runs)),
         "results": [_result(row) for row in claims.results[:MOST_RESULTS]],
-        "coverage": _coverage(claims, found.judgements),
+        "coverage": _coverage(found),
         "plan": _plan(found.plan, found.runs),
         "waived": [],
     }
@@ -242,14 +238,11 @@ def _result(row: Result) -> Json:
     }
 
 
-def _coverage(claims: Claims, judgements: Sequence[Judgement]) -> Json:
-    by_trick: dict[str, list[Judgement]] = defaultdict(list)
-    for judgement in judgements:
-        by_trick[judgement.trick].append(judgement)
+def _coverage(found: Found) -> Json:
     return {
-        "rules": _counts(judgements),
-        "tricks": [_trick(trick, by_trick[trick.number]) for trick in TRICKS],
-        "undeclared": undeclared(claims).to_json(),
+        "rules": _counts(found.judgements),
+        "tricks": tricks(found.judgements, found.rules, found.claims.claims),
+        "undeclared": undeclared(found.claims).to_json(),
     }
 
 
@@ -258,53 +251,6 @@ def _counts(judgements: Sequence[Judgement]) -> Json:
     notes = sum(j.is_note for j in judgements)
     counts = {state.value: sum(j.state is state for j in judgements) for state in State}
     return counts | {"flagged": counts["flagged"] - notes, "note": notes}
-
-
-def _trick(trick: Trick, judgements: Sequence[Judgement]) -> Json:
-    states = Counter(j.state for j in judgements if not j.is_note)
-    state = next((state for state in _WORST_FIRST if states[state]), State.UNDETERMINED)
-    speaking = next((j for j in judgements if j.state is state and not j.is_note), None)
-    severities = [j.severity for j in judgements if j.severity]
-    return {
-        "trick": trick.number,
-        "slug": trick.slug,
-        "says": trick.says,
-        "group": trick.group,
-        "state": state.value,
-        "states": {one.value: count for one, count in states.items()},
-        "severity": max(severities, key=lambda s: s.rank).value if severities else None,
-        "effect": _effect_of(judgements),
-        "reason": _reason_of(speaking, judgements),
-        "would_decide": _would_decide(speaking, judgements),
-        "message": speaking.message if speaking else "",
-        "rules": sorted({judgement.rule for judgement in judgements}),
-    }
-
-
-def _effect_of(judgements: Sequence[Judgement]) -> str | None:
-    """Return what a trick that was seen did to the claim, by its arms; None if it was not seen."""
-    parts = {part: [j for j in judgements if j.part is part] for part in Part}
-    seen = any(j.state is State.FLAGGED and not j.is_note for j in parts[Part.PROTOCOL])
-    states = {j.state for j in parts[Part.EFFECT]}
-    if State.FLAGGED in states:
-        return "explains the gain"
-    if not seen:
-        return None
-    return "the gain survives" if State.CLEARED in states else "effect unknown"
-
-
-def _reason_of(speaking: Judgement | None, judgements: Sequence[Judgement]) -> str | None:
-    if not judgements:
-        return Reason.NO_RULE_YET.value
-    if speaking is None:
-        return Reason.NOT_OBSERVED.value
-    return speaking.reason.value if speaking.reason else None
-
-
-def _would_decide(speaking: Judgement | None, judgements: Sequence[Judgement]) -> str:
-    if speaking is not None:
-        return speaking.would_decide
-    return "a rerun that observes it" if judgements else "a rule that is not written yet"
 
 
 def _plan(plan: Plan, runs: Runs) -> Json:

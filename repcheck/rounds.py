@@ -18,6 +18,7 @@ from repcheck import edits
 from repcheck.arms import AUTO, Arm, NoArm, Target
 from repcheck.claims.comparison import Comparison, comparisons
 from repcheck.claims.model import Claims
+from repcheck.controls import controlled
 from repcheck.counterfactuals import STAGES, Stage, Wanted, uncompared, wanted
 from repcheck.errors import Missing, Reason, RepcheckError
 from repcheck.fact import Evidence
@@ -32,6 +33,7 @@ from repcheck.plan import (
     seeds_per_arm,
     within_budget,
 )
+from repcheck.references import referenced
 from repcheck.reproduction import NOT_RUN, ONE_LOOK, reproduce
 from repcheck.runs import Runs, RunSpec
 from repcheck.stats.sequential import design_for, is_given_up
@@ -122,6 +124,7 @@ class Course:
             if not stages:
                 break
             before = plan.arms
+        plan = referenced(controlled(plan, evidence, self.options), self.claims)
         if plan.arms != evidence.arms:
             return _affordable(within_budget(plan, self.claims))
         return None if plan.no_arms == evidence.no_arms else plan

@@ -1,15 +1,19 @@
-"""The rules as a person or a program reads them: one explained, or all listed."""
+"""Rules and tricks as a person or a program reads them: one explained, or all listed."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import textwrap
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from repcheck import rules
 from repcheck.errors import UsageError
 from repcheck.places import place
 from repcheck.rule import HEADINGS, Rule
+from repcheck.tricks import HEADINGS as TRICK_HEADINGS
+from repcheck.tricks import TRICKS, Trick
 
 _EXAMPLES = {
     "bad": "flagged",
@@ -17,30 +21,71 @@ _EXAMPLES = {
     "good": "not flagged",
     "good_observed": "cleared after a run",
 }
+_LINE = "-" * 78
+_WIDTH = 100
 
 
-def explained(code: str) -> str:
-    """Return one rule's page with its examples; the code may be the rule's name.
+def explained(name: str) -> str:
+    """Return a trick's page, a rule's page with its examples, or both where they share the name.
+
+    `name` is a trick's number (`1.3`), a rule's code (`RC103b`), or the name of either; its case,
+    and `_` for `-`, do not matter.
 
     Raises:
-        UsageError: if there is no such rule, with the nearest one.
+        UsageError: if there is neither a trick nor a rule of this name, with the nearest ones.
     """
     known = rules.load()
-    by_name = {rule.name: rule for rule in known.values()}
-    by_code = {known_code.upper(): rule for known_code, rule in known.items()}
-    rule = by_code.get(code.upper()) or by_name.get(code.lower().replace("_", "-"))
-    if rule is None:
-        near = difflib.get_close_matches(code.upper(), known, n=1)
-        near += difflib.get_close_matches(code.lower().replace("_", "-"), by_name, n=1)
-        hint = f"did you mean {near[0]}?" if near else "`repcheck rules` lists them all"
-        raise UsageError(f"no rule {code!r}; {hint}")
-    return _page(rule)
+    wanted = _plain(name)
+    tricks = [trick for trick in TRICKS if wanted in {trick.number, f"t{trick.number}", trick.slug}]
+    found = [rule for rule in known.values() if wanted in {rule.code.lower(), rule.name}]
+    if not tricks and not found:
+        raise UsageError(f"no rule or trick {name!r}; {_hint(wanted, known)}")
+    pages = [_trick_page(trick, known.values()) for trick in tricks]
+    pages += [_page(rule) for rule in found]
+    return f"\n{_LINE}\n\n".join(pages)
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("_", "-")
+
+
+def _hint(wanted: str, known: Mapping[str, Rule]) -> str:
+    names = {one: one for trick in TRICKS for one in (trick.number, trick.slug)}
+    names |= {code.lower(): code for code in known} | {r.name: r.name for r in known.values()}
+    near = difflib.get_close_matches(wanted, names, n=1)
+    said = "`repcheck rules` lists them all, `repcheck rules --tricks` the tricks"
+    return f"did you mean {names[near[0]]}?" if near else said
+
+
+def _trick_page(trick: Trick, known: Iterable[Rule]) -> str:
+    parts = [f"# Trick {trick.number} {trick.slug} ({trick.group.lower()})"]
+    parts += [_wrapped(f"In the list's words: “{trick.says}”"), _wrapped(trick.asks)]
+    parts += [f"## {heading}\n{trick.sections[heading]}" for heading in TRICK_HEADINGS]
+    own = _of(trick, known)
+    width = max((len(f"{rule.code} {rule.name}") for rule in own), default=0)
+    lines = [f"{f'{rule.code} {rule.name}':<{width}}  {rule.title}" for rule in own]
+    lines += ["`repcheck explain CODE` shows one of them."] if own else ["None yet."]
+    parts.append("## Its rules\n" + "\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, break_on_hyphens=False)
+
+
+def _of(trick: Trick, known: Iterable[Rule]) -> list[Rule]:
+    return [rule for rule in known if rule.trick == trick.number]
 
 
 def _page(rule: Rule) -> str:
-    trick = f", trick {rule.trick}" if rule.trick else ""
-    head = f"{rule.code} {rule.name} ({rule.family}{trick}; base severity {rule.severity})"
-    parts = [f"# {head}\n\n{rule.title}."]
+    trick = next((trick for trick in TRICKS if trick.number == rule.trick), None)
+    about = f"{rule.family}, trick {trick.number}" if trick else rule.family
+    parts = [f"# {rule.code} {rule.name} ({about}; base severity {rule.severity})\n\n{rule.title}."]
+    if trick:
+        number = trick.number
+        parts.append(
+            f"One of the rules on trick {number} {trick.slug}: `repcheck explain {number}`."
+        )
     parts += [f"## {heading}\n{rule.section(heading)}" for heading in HEADINGS]
     if rule.options:
         shown = "\n".join(f"- {name} = {value}" for name, value in rule.options.items())
@@ -73,18 +118,42 @@ def listed(form: str) -> str:
     if form == "json":
         return json.dumps([_data(rule) for rule in known], indent=2) + "\n"
     if form == "markdown":
-        return markdown_table(known)
+        return _markdown(
+            ("code", "rule", "base severity", "what it sees"),
+            [(r.code, r.name, r.severity.value, r.title) for r in known],
+        )
     width = max(len(rule.name) for rule in known)
     return "".join(
         f"{rule.code:<7} {rule.name:<{width}}  {rule.severity:<8}  {rule.title}\n" for rule in known
     )
 
 
-def markdown_table(known: list[Rule]) -> str:
-    """Return the table that stands in the README."""
-    lines = ["| code | rule | base severity | what it sees |", "|---|---|---|---|"]
-    lines += [f"| {r.code} | {r.name} | {r.severity} | {r.title} |" for r in known]
-    return "\n".join(lines) + "\n"
+def tricks_listed(form: str) -> str:
+    """Return the 43 tricks with their questions and rules: a table, JSON, or the README's table."""
+    known = list(rules.load().values())
+    if form == "json":
+        return json.dumps([_trick_data(trick, known) for trick in TRICKS], indent=2) + "\n"
+    if form == "markdown":
+        return _markdown(
+            ("trick", "name", "what is asked", "rules"),
+            [
+                (t.number, f"[{t.slug}](repcheck/tricks/{t.file})", t.asks, _codes(t, known))
+                for t in TRICKS
+            ],
+        )
+    width = max(len(trick.slug) for trick in TRICKS)
+    return "".join(f"{t.number:<5} {t.slug:<{width}}  {t.asks}\n" for t in TRICKS)
+
+
+def _codes(trick: Trick, known: Iterable[Rule]) -> str:
+    return ", ".join(rule.code for rule in _of(trick, known))
+
+
+def _markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    made = [f"| {' | '.join(line)} |" for line in lines]
+    made[1] = "|".join(("", *lines[1], ""))
+    return "\n".join(made) + "\n"
 
 
 def _data(rule: Rule) -> dict[str, object]:
@@ -98,4 +167,18 @@ def _data(rule: Rule) -> dict[str, object]:
         "part": rule.part.value,
         "options": dict(rule.options),
         **{heading.lower().replace(" ", "_"): rule.section(heading) for heading in HEADINGS},
+    }
+
+
+def _trick_data(trick: Trick, known: Iterable[Rule]) -> dict[str, object]:
+    sections = {name.lower().replace(" ", "_"): text for name, text in trick.sections.items()}
+    return {
+        "number": trick.number,
+        "name": trick.slug,
+        "group": trick.group,
+        "says": trick.says,
+        "asks": trick.asks,
+        "rules": [rule.code for rule in _of(trick, known)],
+        **sections,
+        "a_person_is_asked": list(trick.questions),
     }

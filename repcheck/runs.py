@@ -49,7 +49,8 @@ class RunSpec:
     `commands` are argument lists run one after the other in the same output folder, with `{out}`
     left literal; `readers` map each metric to its `from:` text. `edits` change the run's own copy
     of the artifact before it starts, `surgery` the running process; both are empty for an arm as
-    declared. `key` is the hash of all that determines the result.
+    declared. `prompt_call` is the function whose prompts a probe writes down. `key` is the hash of
+    all that determines the result.
     """
 
     key: str
@@ -68,6 +69,7 @@ class RunSpec:
     optional: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
     surgery: tuple[Mapping[str, Any], ...] = ()
+    prompt_call: str = ""
     artifact: str = ""
     time_limit_s: float = 3600.0
 

@@ -85,7 +85,7 @@ def supervise(spec: RunSpec, attempt: Attempt, around: Surroundings) -> Record:
         if around.probe:
             (folder / PROBE).mkdir()
             put = (folder / PROBE).stat().st_ino
-            visible |= launch.variables(folder / PROBE, spec.env, spec.surgery)
+            visible |= launch.variables(folder / PROBE, spec.env, spec.surgery, spec.prompt_call)
         made = folder.stat().st_ino
         # The logs stay open to the end: what a run puts in their place is never followed.
         with (folder / "stdout.log").open("w+b") as out, (folder / "stderr.log").open("w+b") as err:

@@ -1,8 +1,9 @@
 """The sweep that a claims file asks for: each hyperparameter at half and at twice its value.
 
 `tuning: {sweep: [lr, batch_size]}` names placeholders of the commands or fragments of `overrides`;
-`sweep: {lr: {config: "conf.yaml:optim.lr"}}` says how a value is set where there is none. What both
-sides have is changed on both, by the same factor; what the method alone has, on the method alone.
+`sweep: {lr: {config: "conf.yaml:optim.lr"}}` says how a value is set where there is none;
+`{constant: "loss.py:41", from: 0.173}` one whose value stands in the code alone. What both sides
+have is changed on both, by the same factor; what the method alone has, on the method alone.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ TIMES = (0.5, 2.0)
 WHOLE = frozenset({"train.batch_size", "train.grad_accum"})
 USUAL = ("lr", "batch_size", "weight_decay")
 """What a sweep is about first, and what is looked for where none is asked for."""
+FROM = "from"
+"""The key of a value that the claims do not state: a number which stands in the code alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,12 @@ def asked(method: Method) -> dict[str, Any]:
     if isinstance(said, Mapping):
         return {str(name): way if isinstance(way, Mapping) else {} for name, way in said.items()}
     return {str(name): {} for name in said} if isinstance(said, list | tuple) else {}
+
+
+def unstated(method: Method) -> dict[str, Any]:
+    """Return the settings of a method's sweep whose value stands in the code alone."""
+    stated = method.hyperparameters.get({})
+    return {name: way for name, way in asked(method).items() if FROM in way and name not in stated}
 
 
 def points(claims: Claims, comparison: Comparison) -> tuple[Point, ...]:
@@ -147,6 +156,9 @@ def _declared(method: Method, name: str) -> tuple[str, Any]:
         Missing: if it is stated nowhere.
     """
     free = method.hyperparameters.get({})
+    way = asked(method).get(name) or {}
+    if FROM in way:
+        return f"{method.tuning.sweep.path}.{name}.{FROM}", way[FROM]
     if name in free:
         own = free[name]
         return method.place.join(f"hyperparameters.{name}"), getattr(own, "content", own)
@@ -170,6 +182,8 @@ def _override(claims: Claims, method: Method, name: str, value: str) -> Override
     given: dict[str, Any] = {}
     number = _number(value)
     for form, what in way.items():
+        if form == FROM:
+            continue
         given[str(form)] = f"{what} {value}" if form == "cli" else {str(what): number}
     if not way:
         placeholder = _placeholder(claims, method, name)

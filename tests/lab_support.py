@@ -34,6 +34,7 @@ class Case:
     files: dict[str, str] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
+    prepare: list[str] = field(default_factory=list)
     alone: bool = False
     artifact: bool = True
     seeds: int = 1
@@ -44,6 +45,10 @@ class Case:
     also: dict[str, str] = field(default_factory=dict)
     cleared: list[str] = field(default_factory=list)
     human: list[str] = field(default_factory=list)
+    nothing_cleared: bool = False
+    open: list[str] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
+    above: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -51,8 +56,11 @@ class Case:
 
     @property
     def form(self) -> str:
-        """blatant, subtle or twin."""
-        return self.path.stem.split("_")[0]
+        """blatant, subtle, twin or defeated; an honest paper of no one trick is a twin."""
+        form = self.path.stem.split("_")[0]
+        if self.path.parent.name == "defeated":
+            return "defeated"
+        return form if form in {"blatant", "subtle"} else "twin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +93,16 @@ def cases() -> list[Path]:
     return sorted(CASES.glob("*/*.yaml"), key=order)
 
 
+def honest() -> list[Path]:
+    """Return the files of honest papers that are no twin of one trick."""
+    return sorted((LAB / "honest").glob("*.yaml"))
+
+
+def defeated() -> list[Path]:
+    """Return the files of papers that hide a trick from its rule, which then may not clear it."""
+    return sorted((LAB / "defeated").glob("*.yaml"))
+
+
 def load_case(path: Path) -> Case:
     """Read one case; an unknown key is an error."""
     return Case(path=path, **yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -112,6 +130,9 @@ def make(case: Case, folder: Path) -> Path:
             except ValueError as problem:
                 raise ValueError(f"{case.name}: {name}: {problem}") from None
         (folder / name).write_text(text, encoding="utf-8")
+    for command in case.prepare:
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        subprocess.run(["sh", "-c", command], cwd=folder, check=True, capture_output=True, env=env)
     paper = folder / "claims.yaml"
     paper.write_text(_paper(case), encoding="utf-8")
     return paper
@@ -187,7 +208,23 @@ def check(case: Case, folder: Path) -> Checked:
 
 def problems(checked: Checked) -> list[str]:
     """Return in words what is not as the case expects; nothing means that it is."""
-    return [*_missing(checked), *_too_many(checked), *_states(checked)]
+    found = [*_missing(checked), *_too_many(checked), *_states(checked)]
+    return [*found, *_defeated(checked)]
+
+
+def _defeated(checked: Checked) -> Iterator[str]:
+    """Yield what was cleared although it could not be known, or without its limit."""
+    case = checked.case
+    for one in checked.report["judgements"]:
+        if one["state"] != "cleared":
+            continue
+        if case.nothing_cleared or one["rule"] in case.open:
+            yield f"cleared: {_short(one)}"
+        if one["rule"] in case.limits and not one["limit"]:
+            yield f"cleared without a limit: {_short(one)}"
+        least = case.above.get(one["rule"])
+        if least and LEVELS.index(one["level"]) > LEVELS.index(least):
+            yield f"cleared above {least}: {_short(one)}"
 
 
 def _missing(checked: Checked) -> Iterator[str]:
@@ -229,7 +266,7 @@ def _is_near(quantity: dict[str, Any], *, name: str, value: Any, within: float =
 
 def _too_many(checked: Checked) -> Iterator[str]:
     known = {one["rule"] for one in checked.case.expect} | set(checked.case.also)
-    most = "note" if checked.case.form == "twin" else "minor"
+    most = {"twin": "note", "defeated": "critical"}.get(checked.case.form, "minor")
     for one in checked.report["judgements"]:
         if one["state"] == "error":
             yield f"a rule broke: {_short(one)}"
@@ -249,6 +286,8 @@ def _states(checked: Checked) -> Iterator[str]:
             there = [one for one in there if one["reason"] == "needs-human"]
         applicable = [one for one in of_rule if one["state"] not in {"not-applicable", state}]
         applicable = [one for one in applicable if not _is_note(one)]
+        if checked.case.seeds == 1:  # an arm of one seed can show no effect, and need not
+            applicable = [one for one in applicable if one["part"] != "effect"]
         if not there or (state == "cleared" and applicable):
             seen = [f"{one['state']}: {one['message']}" for one in of_rule]
             yield f"{rule} is not {state} throughout: {seen}"
@@ -270,7 +309,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="leave the papers and their reports here")
     options = parser.parse_args()
     wrong = 0
-    for path in options.files or cases():
+    for path in options.files or [*cases(), *honest(), *defeated()]:
         case = load_case(path.resolve())
         with TemporaryDirectory(prefix="repcheck-lab-") as folder:
             place = options.keep / case.name.replace("/", "-") if options.keep else Path(folder)

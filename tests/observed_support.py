@@ -8,6 +8,12 @@ probe. A run of an arm beside the declared ones stands under the arm's id and sa
 is derived from: `of: base`. `seeds: {metric: [values]}` stands for as many runs, alike but for the
 value.
 
+`predictions` is the file that the run left where `methods.M.eval.predictions` says: the name of one
+beside the fixture, or the content in short: `{confusion: [[90, 10], [5, 45]]}` (rows are the right
+classes; examples in that order), `{index: [...], label: [...], pred: [...]}`, or `{images: {seed:
+0, luma: 0.01, colour: 0.05}}` (eight of 3 x 16 x 16, off by noise of that size on all channels
+alike, and on each of its own). `without: [3, 5]` leaves examples out, by their places.
+
 `net` states the trained network in short, one operation a line: its name, then in any order
 `path:Class`, the output's `8x4x4` (else that of the operation before), `<0,2` what it took (else
 the operation before; -1 is the input), `+80` parameters and `kernel=3` parts.
@@ -16,14 +22,19 @@ the operation before; -1 is the input), `+80` parameters and `kernel=3` parts.
 from __future__ import annotations
 
 import copy
+import csv
 import dataclasses
 import hashlib
 import re
+import shutil
+import tempfile
 import types
 import typing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from pydantic import TypeAdapter
 
@@ -46,6 +57,7 @@ OF_RUN = {
     "wall_s",
     "others",
 }
+KEPT: list[tempfile.TemporaryDirectory[str]] = []  # removed when the tests end
 ADAPTER: TypeAdapter[Observation] = TypeAdapter(Observation)
 
 
@@ -63,7 +75,8 @@ def runs_beside(claims_file: Path) -> Runs:
 def evidence_beside(claims_file: Path) -> Evidence:
     """Return a claims file with its runs and the arms that these runs are of."""
     claims, runs = load(claims_file), runs_beside(claims_file)
-    bare = Evidence(claims=claims, runs=runs)
+    store = store_beside(claims_file)
+    bare = Evidence(claims=claims, runs=runs, store=store)
     if all(run.arm_kind == "declared" for run in runs):
         return bare
     found = [wanted(bare, comparison) for comparison in comparisons(claims)]
@@ -74,7 +87,58 @@ def evidence_beside(claims_file: Path) -> Evidence:
         runs=runs,
         arms=tuple(arm for name, arm in arms.items() if name in ran),
         no_arms=tuple(none for one in found for none in one.refused),
+        store=store,
     )
+
+
+@cache
+def store_beside(claims_file: Path) -> Path | None:
+    """Return a folder that holds what the runs of a fixture predicted; None if nothing is said."""
+    path = observed_beside(claims_file)
+    seen = yaml.safe_load(path.read_text()) if path.exists() else {}
+    left = {
+        directory_of(method, number): one["predictions"]
+        for method, entries in seen.items()
+        for number, one in enumerate(_spread(entries))
+        if "predictions" in one
+    }
+    if not left:
+        return None
+    KEPT.append(tempfile.TemporaryDirectory())
+    store = Path(KEPT[-1].name)
+    for directory, said in left.items():
+        (store / directory / "out").mkdir(parents=True)
+        if isinstance(said, str):
+            shutil.copy(claims_file.with_name(said), store / directory / "out")
+        else:
+            predict(store / directory / "out", **said)
+    return store
+
+
+def predict(out: Path, *, without: tuple[int, ...] = (), **said: Any) -> None:
+    """Write `preds.csv`, or `preds.npz` for images, of predictions that are stated in short."""
+    if "images" in said:
+        about = said["images"]
+        random = np.random.default_rng(about["seed"])
+        label = np.random.default_rng(about.get("scene", 7)).uniform(0.2, 0.8, (8, 3, 16, 16))
+        noise = about["luma"] * random.standard_normal((8, 1, 16, 16))
+        noise = noise + about["colour"] * random.standard_normal((8, 3, 16, 16))
+        np.savez(out / "preds.npz", index=np.arange(8), label=label, pred=label + noise)
+        return
+    if "confusion" in said:
+        pairs = [
+            (real, taken)
+            for real, row in enumerate(said["confusion"])
+            for taken, count in enumerate(row)
+            for _ in range(count)
+        ]
+        label, pred = zip(*pairs, strict=True)
+        said = {"index": range(len(pairs)), "label": label, "pred": pred}
+    rows = list(zip(*said.values(), strict=True))
+    with (out / "preds.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(said)
+        table.writerows(row for place, row in enumerate(rows) if place not in set(without))
 
 
 def runs_of(seen: dict[str, Any]) -> Runs:
@@ -104,6 +168,7 @@ def _run(method: str, number: int, one: dict[str, Any]) -> Run:
     if of:
         own.setdefault("arm_kind", "counterfactual")
     probed = one.pop("probe", True)
+    one.pop("predictions", None)
     key = hashlib.sha256(f"{method} {number}".encode()).hexdigest()
     said = {"dataset": "", "seed": number, **own}
     said["seed_kind"] = SeedKind(said.get("seed_kind", "fresh"))
@@ -112,10 +177,15 @@ def _run(method: str, number: int, one: dict[str, Any]) -> Run:
         key=key,
         arm=method,
         method=of or method,
-        directory=f"runs/{key[:12]}",
+        directory=directory_of(method, number),
         observation=observation_of(one) if probed else None,
         **said,
     )
+
+
+def directory_of(method: str, number: int) -> str:
+    """Return where a run of a fixture left its files, below the store."""
+    return f"runs/{hashlib.sha256(f'{method} {number}'.encode()).hexdigest()[:12]}"
 
 
 def observation_of(one: dict[str, Any]) -> Observation:

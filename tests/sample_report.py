@@ -157,6 +157,7 @@ def judgement(rule: str, name: str, state: str, **more: Any) -> Json:
         "fix": "",
         "limit": "",
         "claims": ["C1"],
+        "bears": None,
     } | more
 
 
@@ -166,13 +167,13 @@ JUDGEMENTS = [
         message="360 iterations of `cnn` are 36.0 epochs, where `mlp` trains 10",
         quantities=[quantity("epochs of cnn", 36.0, "epochs"), quantity("epochs of mlp", 10)],
         where=at(8, 16, "methods.cnn.train"), fix="Report both lengths in epochs, or train "
-        "the baseline as long: `--align mlp=cnn`.",
+        "the baseline as long: `--align mlp=cnn`.", bears="conclusion",
     ),
     judgement(
         "RC901", "gain-is-not-the-difference", "flagged", severity="minor", kind="mismatch",
         level="forensic", part="forensic", message="94 − 68 is 26.0, the text says 27",
         quantities=[quantity("difference", 26.0, "points", "forensic")],
-        where=at(44, 5, "claims[0]"), fix="Correct the number in the text.",
+        where=at(44, 5, "claims[0]"), fix="Correct the number in the text.", bears="disclosure",
     ),
     judgement(
         "RC205", "seed-picking", "flagged", severity="note", kind="unsupported", level="rerun",
@@ -302,6 +303,7 @@ def _trick(number: str, slug: str, says: str, group: str) -> Json:
         "trick": number,
         "slug": slug,
         "says": says,
+        "asks": f"Is {slug} excluded?",
         "group": group,
         "state": state,
         "states": {state: 1} if found else {},
@@ -310,7 +312,22 @@ def _trick(number: str, slug: str, says: str, group: str) -> Json:
         "would_decide": found[0]["would_decide"] if found else "a rule that is not written yet",
         "message": found[0]["message"] if found else "",
         "rules": [j["rule"] for j in found],
+        "by": found[0]["rule"] if found else None,
+        "standing": "explains the gain" if number == "1.2" else None,
+        "page": PAGE if found else {},
     }
+
+
+PAGE = {
+    "what": "What it is, in `a sentence`.",
+    "legitimate": "When it is stated.",
+    "decided": "- Declared (RC102): the lengths.\n- Not decided: the rest.",
+    "bad": "36 epochs against 10.",
+    "good": "36 epochs each.",
+    "fix": "Train both as long.",
+    "false_positives": "None that is known.",
+    "questions": ["Is it what the paper offers?", "Was it tuned?"],
+}
 
 
 def line(key: str, declared: str, observed: str, state: str, why: str = "") -> Json:

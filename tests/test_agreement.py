@@ -248,6 +248,7 @@ def evaluated(**more: Any) -> dict[str, Any]:
         ("tta: none", evaluated(rows=350, views=1.17), "same"),
         ("tta: none", evaluated(rows=720, views=2.4), "unit"),
         ("tta: none", evaluated(rows=900, views=None), "unseen"),
+        ("tta: none", evaluated(views=1.0, other_views=True), "unseen"),
         ("tta: {views: 3}", evaluated(rows=900, views=3.0), "same"),
         ("tta: {views: 10}", evaluated(rows=900, views=3.0), "differs"),
     ],
@@ -280,6 +281,12 @@ def test_rows_alike_in_the_test_set_are_no_views(tmp_path: Path) -> None:
     run = evaluated(rows=900, views=3.0)
     run["sets"] = [{"id": 0, "examples": 300, "by": "content"}]
     assert line(tmp_path, "tta.views", "tta: none", run).state == "unseen"
+
+
+def test_models_that_met_the_test_set_one_by_one_may_be_members(tmp_path: Path) -> None:
+    apart = evaluated(other_models=True)
+    assert line(tmp_path, "ensemble_size", "ensemble_size: 1", evaluated()).state == "same"
+    assert line(tmp_path, "ensemble_size", "ensemble_size: 1", apart).state == "unseen"
 
 
 def test_weights_from_elsewhere_are_neither_raw_nor_averaged(tmp_path: Path) -> None:

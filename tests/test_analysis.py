@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -554,6 +555,37 @@ def test_members_of_an_ensemble_are_models_and_views(run: Process) -> None:
     run.evaluate(1, 1, 1, batches(range(40), 16), TESTED, rows=80, fwd=6, roots={"0": 3, "1": 3})
     [one] = done(run).evaluations
     assert (one.views, one.models) == (2.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("second", "views", "models"),
+    [
+        ({"fed": TESTED}, False, False),
+        ({"fed": content(7000, 40)}, True, False),
+        ({"fed": TESTED[:20]}, True, False),  # half of it was not hashed
+        ({"fed": TESTED, "root": 1}, False, True),
+        ({"fed": TESTED, "weights": "loaded"}, False, True),
+    ],
+)
+def test_what_met_the_examples_in_a_pass_of_its_own_is_told(
+    run: Process, second: dict[str, Any], views: bool, models: bool
+) -> None:
+    run.root(1)
+    run.train_epoch(0, 1, batches(range(96), 32), TRAINED)
+    for n, told in enumerate([{"fed": TESTED}, second], start=1):
+        root = told.get("root", 0)
+        run.indices(1, n, range(40))
+        run.rows(BATCH, TESTED, id=1, pass_=n)
+        run.rows(EVAL, told["fed"], id=root, pass_=n)
+        run.event("loader_end", i=1, it=n, batches=3, drawn=40, done=True, begin=run.step)
+        run.event(
+            "eval", n=n, at=run.step, rows=40, fwd=3, roots={str(root): 3}, batches=3, drawn=40,
+            loaders={"1": 3}, train_mode=False, grad=False, held=True, swapped=False,
+            weights=told.get("weights", "w"), wall=0.0,
+        )  # fmt: skip
+    first, last = done(run).evaluations
+    assert (first.set, first.views, last.views) == (last.set, 1.0, 1.0)
+    assert (last.other_views, last.other_models) == (views, models)
 
 
 def test_a_sanity_pass_is_no_result(run: Process) -> None:

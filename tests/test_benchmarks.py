@@ -14,7 +14,7 @@ import pytest
 
 FOLDER = Path(__file__).parent / "benchmarks"
 # Minutes of trainings, and rivals that have to be installed first: those are run by hand.
-BY_HAND = {"all", "arms_attribution", "stats_speed"}
+BY_HAND = {"all", "arms_attribution", "stats_speed", "trick_recall"}
 BENCHMARKS = [path for path in sorted(FOLDER.glob("[!_]*.py")) if path.stem not in BY_HAND]
 
 

@@ -647,8 +647,9 @@ def test_a_rule_is_explained_by_its_code_and_by_its_name(tmp_path: Path) -> None
         repcheck("explain", word, cwd=tmp_path).stdout
         for word in ("RC103", "rc103", "repeated-samples", "repeated_samples")
     ]
-    assert len(set(pages)) == 1
+    assert len(set(pages)) == 2
     assert pages[0].startswith("# RC103 repeated-samples")
+    assert pages[2].endswith(pages[0])  # the trick of that name comes first
     for part in ("## What it catches", "## When it is legitimate", "## How it is decided",
                  "## How to fix", "## Source", "## Thresholds", "## Example: flagged"):  # fmt: skip
         assert part in pages[0]
@@ -660,7 +661,11 @@ def test_a_rule_is_explained_by_its_code_and_by_its_name(tmp_path: Path) -> None
         ("RC1003", "did you mean RC103?"),
         ("rc1003", "did you mean RC103?"),
         ("repeated-sample", "did you mean repeated-samples?"),
-        ("everything", "`repcheck rules` lists them all"),
+        ("1.33", "did you mean 1.3?"),
+        (
+            "everything",
+            "`repcheck rules` lists them all, `repcheck rules --tricks` the tricks",
+        ),
     ],
 )
 def test_an_unknown_rule_is_a_usage_error_with_the_nearest(
@@ -668,7 +673,7 @@ def test_an_unknown_rule_is_a_usage_error_with_the_nearest(
 ) -> None:
     done = repcheck("explain", word, cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == f"no rule '{word}'; {hint}\n"
+    assert done.stderr == f"no rule or trick '{word}'; {hint}\n"
 
 
 def test_the_rules_are_listed_for_people_and_for_programs(tmp_path: Path) -> None:

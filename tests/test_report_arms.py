@@ -171,7 +171,7 @@ def test_consent_and_plan_say_what_each_arm_changes(example, change, tmp_path):
     file = ROOT / "claims_examples" / example / "claims.yaml"
     asked = repcheck("check", file, "-o", tmp_path / "out", cwd=tmp_path)
     assert asked.returncode == 2
-    assert "5 of them are of arms, made if the runs as declared establish a gain" in asked.stderr
+    assert "6 of them are of arms, made as the runs as declared give reason to" in asked.stderr
     assert f"5 x  {change}" in asked.stderr
     table = repcheck("plan", file, "-o", tmp_path / "out", cwd=tmp_path).stdout
     arms = table.split("\narms, ")[1].splitlines()[1:]
@@ -197,4 +197,4 @@ def test_the_grid_says_beside_a_trick_what_its_arms_showed():
     trick = next(t for t in report["coverage"]["tricks"] if t["trick"] == "1.2")
     trick["effect"] = "explains the gain"
     grid = page(report).text.split("The 43 checks")[1]
-    assert re.search(r"1\.2 hidden-epochs ✗ flagged, major, explains the gain", grid)
+    assert re.search(r"1\.2 hidden-epochs ✗ flagged, major; explains the gain", grid)

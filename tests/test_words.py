@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,21 @@ from cli_support import CLAIMS, ROOT, SCORE, paper, repcheck, report
 
 FORMATS = ("terminal", "concise", "markdown", "github", "html", "json")
 MOTIVES = re.compile(r"fraud|dishonest|cheat|\bliars?\b|decei[tv]|suspicio|guilty", re.IGNORECASE)
+# What a rule, a page of a trick or a report's own text must not say of anybody.
+INTENT = re.compile(
+    MOTIVES.pattern
+    + r"|\blied\b|guilt|culprit|misconduct|intention|manipulat|bad faith|\bfak(?:e|ed|ing)\b"
+    r"|fabricat|mislead|conceal|sneak|pretend|quietly|malicious|\bblam|accus|\bmotive|trickery",
+    re.IGNORECASE,
+)
+SPOKEN = [
+    *(ROOT / "repcheck").glob("*.py"),
+    *(ROOT / "repcheck" / "facts").rglob("*.py"),
+    *(ROOT / "repcheck" / "reporters").rglob("*.py"),
+    *(ROOT / "repcheck" / "rules").rglob("*.py"),
+    *(ROOT / "repcheck" / "tricks").glob("*.md"),
+    *(ROOT / "templates").rglob("*.html"),
+]
 UNEQUAL = CLAIMS.replace(
     '{seed} {out}", epochs: 10}}\n      base', '{seed} {out}", epochs: 30}}\n      base'
 )
@@ -45,6 +62,38 @@ def test_no_text_speaks_of_motives(said: tuple[str, dict[str, Any], dict[str, st
         assert found is None, (name, text[found.start() - 80 : found.end() + 80])
 
 
+def _texts(path: Path) -> Iterator[str]:
+    """Yield what a file says to a person, without the list's own words that it quotes."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".html":
+        yield text
+    elif path.suffix == ".md":
+        yield "\n".join(line for line in text.splitlines() if not line.startswith("> "))
+    else:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value.split("\n## Source\n")[0]
+
+
+def test_no_rule_page_or_template_holds_a_word_about_intent() -> None:
+    assert len([path for path in SPOKEN if path.parent.name == "tricks"]) == 43
+    assert len([path for path in SPOKEN if "rules" in path.parts]) > 80
+    found = [
+        (path.name, text[max(0, word.start() - 60) : word.end() + 40])
+        for path in SPOKEN
+        for text in _texts(path)
+        for word in INTENT.finditer(text)
+    ]
+    assert found == []
+
+
+def test_the_words_about_intent_are_found_where_they_are() -> None:
+    for said in ("They pretended to", "a fabricated table", "it was faked", "The authors cheat"):
+        assert INTENT.search(said)
+    for said in ("hidden-epochs", "the interval lies above", "cherry-picking", "a hidden layer"):
+        assert not INTENT.search(said)
+
+
 def test_nothing_that_was_not_run_counts_as_reproduced(
     said: tuple[str, dict[str, Any], dict[str, str]],
 ) -> None:
@@ -72,11 +121,14 @@ def test_all_43_tricks_stand_once_and_those_without_a_rule_say_so(
     for trick in found["coverage"]["tricks"]:
         if not trick["rules"]:
             assert (trick["state"], trick["reason"]) == ("undetermined", "no-rule-yet")
+            assert f"{trick['trick']} {trick['slug']}" in texts["html"].split("No rule yet for")[1]
+        if trick["standing"] == "absent":
+            assert trick["states"].keys() <= {"cleared", "not-applicable"}
+        assert f'id="trick-{trick["trick"]}"' in texts["html"]
         if trick["state"] == "undetermined":
             assert trick["would_decide"]
         if trick["state"] in {"cleared", "flagged"}:
             assert trick["message"]
-    assert "no rule yet" in texts["html"]
 
 
 def test_silence_is_never_a_pass(said: tuple[str, dict[str, Any], dict[str, str]]) -> None:

@@ -15,12 +15,17 @@ from repcheck.analysis.evaluations import (
     saved_after,
     set_of,
 )
+from repcheck.analysis.fed import fed_of
 from repcheck.analysis.gaps import Outside, gaps_of, gaps_of_values
 from repcheck.analysis.leaks import Leaks
+from repcheck.analysis.likeness import equals_of, losses_of
 from repcheck.analysis.lineage import Lineage
 from repcheck.analysis.loaders import rounds_of
 from repcheck.analysis.passes import Pass, joined_ranks, passes_of
+from repcheck.analysis.policies import policies_of
 from repcheck.analysis.processes import Job, Process, jobs_of, processes_of, seen
+from repcheck.analysis.prompts import prompts_of
+from repcheck.analysis.resets import resets_of
 from repcheck.analysis.roots import roots_of
 from repcheck.analysis.surgery import surgery_of
 from repcheck.analysis.training import Shares, Trained, main_job, share_of, trained_by
@@ -81,6 +86,13 @@ def observe(
         flops=flops_of(processes, jobs),
         networks=networks_of(processes, jobs),
         surgery=surgery_of(processes),
+        equals=equals_of(processes),
+        losses=losses_of(processes),
+        libraries=outside.libraries_of(processes),
+        prompts=prompts_of(folder, processes),
+        policies=policies_of(processes),
+        resets=resets_of(processes),
+        fed=fed_of(folder, processes, jobs, passes),
         probe_errors=_errors(processes),
     )
     found = _with_weights(found, job, trained, lineage, passes)

@@ -150,6 +150,7 @@ def _network(number: int, root: Root, events: list[Event]) -> NetworkSeen:
         trainable=first.count("trainable") or 0,
         shape=_sizes(first)[1:],
         ops=tuple(ops),
+        digest=first.text("digest") if whole_list else "",
         cut=first.flag("cut") is not False
         or not whole_list
         or len(ops) < len(told)

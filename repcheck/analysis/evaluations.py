@@ -106,6 +106,7 @@ def evaluations_of(
 ) -> tuple[Evaluation, ...]:
     """Return every pass in the order of processes and passes, with what came of it."""
     where = {id(one): number for number, group in enumerate(groups) for one in group.passes}
+    beside = {id(one): _beside(one, group) for group in groups for one in group.passes}
     last = {id(group.passes[-1]) for group in groups}
     total = len(timeline.main.main.at) if timeline.main else 0
     every = sorted(
@@ -135,9 +136,41 @@ def evaluations_of(
                 saved=(one.process.number, one.number) in saved,
                 sanity=timeline.sanity(one),
                 final=id(one) in last and at >= total,
+                other_views=beside[id(one)].views,
+                other_models=beside[id(one)].models,
             )
         )
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beside:
+    """Whether other views, or other models, met the examples of a pass in passes of their own."""
+
+    views: bool
+    models: bool
+
+
+def _beside(one: Pass, group: Group) -> _Beside:
+    """Tell what a number may be made of beside a pass: scores of several passes can be averaged."""
+    mine, kinds = _ids(one), _kinds(one)
+    others = [p for p in group.passes if p is not one and p.process is one.process]
+    alike = [p for p in others if _kinds(p) == kinds]
+    at_once = [p for p in alike if p.at == one.at and _ids(p) == mine]
+    weights = one.event.text("weights")
+    same = [p for p in at_once if p.event.text("weights") == weights]
+    return _Beside(
+        views=any(not one.fed or p.fed != one.fed for p in same),
+        models=len(same) < len(at_once) or any(mine.isdisjoint(_ids(p)) for p in alike),
+    )
+
+
+def _ids(one: Pass) -> set[int]:
+    return {root.id for root in one.members}
+
+
+def _kinds(one: Pass) -> list[tuple[str, int]]:
+    return sorted((root.cls, root.params) for root in one.members)
 
 
 def _known(one: Pass, known: Mapping[str, int]) -> bool | None:

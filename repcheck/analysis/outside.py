@@ -91,6 +91,14 @@ def _port(port: object) -> str:
     return str(port)[:10] if isinstance(port, int | str) else ""
 
 
+def libraries_of(processes: tuple[Process, ...]) -> tuple[str, ...] | None:
+    """Return the well-known libraries that were imported; None without any process."""
+    if not processes:
+        return None
+    names = {e.text("name").split(".")[0] for one in processes for e in one.record.of("module")}
+    return tuple(sorted(names - {""}))[:MOST_LINES]
+
+
 def programs_of(processes: tuple[Process, ...]) -> tuple[str, ...]:
     """Return the commands of other programs that were started, each once."""
     return _once(

@@ -26,7 +26,8 @@ class Pass:
     `rows` are those of `process` alone that went into the evaluated model (or the members of an
     ensemble), `all_rows` those of every rank. `indices` are the different examples by base dataset
     (None: unknown), of all ranks; `drawn` those of `process` alone. `content` are the different
-    hashes of its rows, `share` is the share of rows that was hashed.
+    hashes of its rows, `share` is the share of rows that was hashed; `fed` names the rows as the
+    members were given them, views and all ("" unless all were hashed).
     """
 
     process: Process
@@ -43,6 +44,7 @@ class Pass:
     content: Hashes
     share: float
     from_loader: bool
+    fed: str = ""
 
     @property
     def begin(self) -> float:
@@ -151,7 +153,15 @@ def _pass(event: Event, roots: Mapping[int, Root], sources: list[_Source]) -> Pa
         content=content,
         share=share,
         from_loader=from_loader,
+        fed=_as_fed(joined, {one.id for one in members}, together * scale),
     )
+
+
+def _as_fed(joined: list[Blocks], members: set[int], rows: float) -> str:
+    fed = [blocks.only(_fed(blocks, members)) for blocks in joined]
+    if not rows or sum(blocks.total for blocks in fed) < rows:
+        return ""
+    return digest(different(np.concatenate([blocks.values("<u8") for blocks in fed])))
 
 
 def _different(found: list[tuple[Data, Ints]] | None) -> int | None:

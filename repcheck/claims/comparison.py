@@ -8,7 +8,7 @@ from repcheck.claims.model import Claim, Claims, Dataset, Method
 from repcheck.claims.offer import named_by, stands_for, values_of
 from repcheck.where import Where
 
-OWN = frozenset({"gate", "gates", "component", "components", "search"})
+OWN = frozenset({"gate", "gates", "component", "components", "search", "rl"})
 LOSSES = frozenset({"loss", "losses"})
 
 
@@ -73,8 +73,8 @@ class Comparison:
     def owns(self, factor: str) -> bool:
         """Return whether a factor is a part of the method's own making, whatever it is worth.
 
-        What the paper offers, its gates and its search; a loss too, unless something else is
-        credited with the gain.
+        What the paper offers, its gates, its search and its policy; a loss too, unless something
+        else is credited with the gain.
         """
         heads = {part.partition(".")[0] for part in factor.split("+")}
         if heads & OWN or self.contributes(factor):

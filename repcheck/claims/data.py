@@ -86,10 +86,15 @@ class Decoding(Section):
 
 @section
 class Prompt(Section):
-    """How a language model is asked."""
+    """How a language model is asked.
+
+    `call` is the artifact's own function that is given each prompt as its first text,
+    `module:function`, so that a probe sees the prompts as they are put.
+    """
 
     short: ClassVar[str | None] = "template"
     template: Stated[str] = NOTHING
+    call: Stated[str] = NOTHING
     shots: Stated[Whole] = NOTHING
     cot: Stated[bool] = NOTHING
     system: Stated[str] = NOTHING

@@ -49,11 +49,12 @@ class Weights(Section):
 
 @section
 class RelatedCode(Section):
-    """Somebody else's code inside the artifact."""
+    """Somebody else's code inside the artifact; `entry` (`module:function`) builds its model."""
 
     path: Stated[str] = NOTHING
     licence: Stated[str] = NOTHING
     cited: Stated[bool] = NOTHING
+    entry: Stated[str] = NOTHING
 
 
 @section

@@ -248,8 +248,12 @@ def _wrong_in_sweep(sweep: object) -> Iterator[tuple[str, str]]:
         if not isinstance(name, str) or name in ALWAYS:
             yield f"`{str(name)[:60]}` is no hyperparameter", "write `[lr, batch_size]`"
     for name, way in sweep.items() if isinstance(sweep, Mapping) else ():
+        short = str(name)[:60]
+        if isinstance(way, Mapping) and "from" in way and {*way} & _WAYS:
+            if not isinstance(way["from"], int | float | str) or isinstance(way["from"], bool):
+                yield f"`{short}` starts from no number", "write the number that stands in the code"
+            way = {form: what for form, what in way.items() if form != "from"}
         if not isinstance(way, Mapping) or not {*way} <= _WAYS:
-            short = str(name)[:60]
             what = f"`{short}: {str(way)[:60]}` does not say how it is set"
             yield what, f'write `{short}: {{cli: "--{short}"}}`, `config:`, `env:` or `constant:`'
 

@@ -56,6 +56,12 @@ TOUCHES: Mapping[str, frozenset[str]] = {
     "pretrained": frozenset({"loaded weights"}),
     "losses": _STRUCTURE | {"samples", "samples a step", "teachers"},
     "augmentation": frozenset({"different samples", "views a sample"}),
+    "preprocessing": _STRUCTURE | {"different samples", "evaluated set"},
+    "trivial": _STRUCTURE | {"different samples", "views a sample", "evaluated set"},
+    "prompt": frozenset({"prompts"}),
+    "hyperparameters": _STRUCTURE | {"prompts"},
+    "rl": frozenset({"different samples", "views a sample", *_LENGTH}),
+    "policy": frozenset({"different samples", "views a sample", *_LENGTH}),
     "eval": frozenset({"views", "evaluated set", "averaged weights", "evaluation mode"}),
 }
 
@@ -100,6 +106,10 @@ def reading(run: Run) -> dict[str, Value]:
     found["teachers"] = ", ".join(sorted({teacher.cls for teacher in seen.teachers})) or "none"
     loads = [load for load in seen.loads if not load.own and load.changed != 0.0]
     found["loaded weights"] = ", ".join(sorted({load.what or load.how for load in loads})) or "none"
+    if seen.prompts is not None and seen.prompts.kept:
+        asked = seen.prompts
+        said = f"{asked.prefix} ... {asked.suffix}"
+        found["prompts"] = f"{asked.shots} exemplars, {asked.samples:g} answers, {said}"[:300]
     averages = [one for one in seen.averages if one.evaluated]
     found["averaged weights"] = ", ".join(sorted({one.how for one in averages})) or "none"
     final = [one for one in seen.evaluations if one.final]

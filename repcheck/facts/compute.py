@@ -169,6 +169,16 @@ class Compute(Fact):
         except Missing:
             return None
 
+    def files_read(self, method: Method, dataset: str = "") -> frozenset[str]:
+        """Return the files that runs of a method opened and did not write; none where none ran."""
+        try:
+            runs = [] if self.observed is None else self.observed.of(method, dataset).observations()
+        except Missing:
+            return frozenset()
+        used = [one for _, seen in runs for one in seen.files]
+        written = {one.path for one in used if one.written}
+        return frozenset(one.path for one in used if not one.written) - written
+
 
 def measured(sight: Sight) -> Measured:
     """Return what the runs of one method measured."""

@@ -91,9 +91,14 @@ def _is_swa(one: Average) -> bool | None:
 
 
 def members(seen: Observation) -> int | None:
-    """Return how many models of one kind met each example; None where that cannot be told."""
-    found = [one for one in (_members(seen, one) for one in finals(seen)) if one is not None]
-    return max(found) if found else None
+    """Return how many models of one kind met each example; None where that cannot be told.
+
+    Models that met them in passes of their own may be members, or runs that are reported apart.
+    """
+    last = finals(seen)
+    found = [one for one in (_members(seen, one) for one in last) if one is not None]
+    most = max(found) if found else None
+    return None if most == 1 and any(one.other_models for one in last) else most
 
 
 def _members(seen: Observation, one: Evaluation) -> int | None:
@@ -110,10 +115,14 @@ def _members(seen: Observation, one: Evaluation) -> int | None:
 def views(seen: Observation, dataset: Dataset) -> float | None:
     """Return how often one model met each example; None where that cannot be told.
 
-    A module that is called as often in training, as a cell at every time step is, shows no views.
+    A module that is called as often in training, as a cell at every time step is, shows no views;
+    whether the scores of several passes over one set are averaged is not seen.
     """
-    found = [one for one in (_views(seen, one, dataset) for one in finals(seen)) if one is not None]
+    last = finals(seen)
+    found = [one for one in (_views(seen, one, dataset) for one in last) if one is not None]
     most = max(found) if found else None
+    if most and most < SEVERAL and any(one.other_views for one in last):
+        return None
     usual = (seen.training.forwards if seen.training else None) or 1.0
     return None if most and most >= SEVERAL and usual >= (1 - _NEAR) * most else most
 

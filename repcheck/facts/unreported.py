@@ -254,7 +254,7 @@ class _Maker:
                 unknown.append(name)
             else:
                 half = said.kind == "half"
-                omitted.append(_cell(name, columns, up=up, family=said.family, half=half))
+                omitted.append(cell_of(name, columns, up=up, family=said.family, half=half))
                 kept.append(name)
         return replace(
             made,
@@ -331,7 +331,7 @@ class _Maker:
             said = meaning(
                 _what(about.from_.get("")).rpartition(".")[2] or about.definition.get("")
             )
-        return _cell(
+        return cell_of(
             name,
             columns,
             up=bool(self._up(name)),
@@ -358,7 +358,10 @@ def _column(tables: Tables, name: str) -> tuple[Values, Values] | None:
     return (mine, other) if min(len(mine), len(other)) >= FEWEST else None
 
 
-def _cell(name: str, columns: tuple[Values, Values], *, up: bool, family: str, half: bool) -> Cell:
+def cell_of(
+    name: str, columns: tuple[Values, Values], *, up: bool, family: str, half: bool
+) -> Cell:
+    """Return a metric over the seeds of the method and of the baseline, in this order."""
     from repcheck.stats.compare import Summary, welch
 
     sign = 1.0 if up else -1.0

@@ -30,13 +30,14 @@ from repcheck.runs import Run, SeedKind
 if TYPE_CHECKING:  # brings scipy, which linting can do without
     from repcheck.stats.compare import Interval, Summary
 
-Sort = Literal["loss", "gate", "search", "component"]
+Sort = Literal["loss", "gate", "search", "rl", "component"]
 WorthVerdict = Literal["contributes", "decorative", "inconclusive"]
 GATE_WORDS = frozenset(
     {"gate", "gates", "gated", "gating", "layerscale", "rezero", "skipinit", "fixup"}
 )
 TWO_SIDED, ONE_SIDED = 0.025, 0.05
 _TAKEN = frozenset({"remove", "eval-only"})
+POLICIES = frozenset({"rl", "policy"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +195,8 @@ def sort_of(arm: Arm | NoArm, comparison: Comparison) -> Sort | None:
     surgery = arm.surgery if isinstance(arm, Arm) else ()
     if "search" in heads and arm.change in {"swap", "remove"}:
         return "search"
+    if heads & POLICIES or any(one.get("kind") == "policy" for one in surgery):
+        return "rl" if arm.change in {"swap", *_TAKEN} else None
     if arm.change not in _TAKEN:
         return None
     losses = {loss.name.get("") for loss in comparison.method.losses or ()} - {""}

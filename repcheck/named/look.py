@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from repcheck.named import python, results, texts
+from repcheck.named import python, reach, results, texts
 from repcheck.named.found import Declared, Named, folded, kept
 from repcheck.named.tree import Tree, tree
 
-_SHELL = (".sh", ".bash")
 _PAGES = (".md", ".rst")
 _CONFIGS = (".yaml", ".yml", ".json", ".toml", ".cfg", ".ini")
 _CLAIMS = re.compile(r"^repcheck\s*:\s*\d", re.MULTILINE)
-MOST_REACHED = 400
 MOST_FOUND = 2_000
 
 
@@ -58,7 +56,7 @@ def look(root: Path, asked: Asked) -> Look | None:
     here = tree(root, without=asked.foreign)
     if here is None:
         return None
-    reached = _reached(here, asked)
+    reached = reach.reached(here, asked.commands)
     found = [*_in_files(here, reached, asked)]
     others = [name for name in asked.methods if name not in asked.proposed]
     found += [*results.beside(here, asked.declared, asked.methods, others)]
@@ -74,7 +72,7 @@ def look(root: Path, asked: Asked) -> Look | None:
                 continue
             one = one if one.sure else replace(one, results=False)
         first.setdefault(folded(one.name), one)
-    code = [path for path in reached if path.endswith((".py", *_SHELL))]
+    code = [path for path in reached if path.endswith((".py", *reach.SHELL))]
     known = tuple(one for one in first.values() if asked.declared.has(one.name))
     return Look(
         known=known,
@@ -98,7 +96,7 @@ def _in_files(here: Tree, reached: Sequence[str], asked: Asked) -> Iterator[Name
                 here.unread.add(path)
             else:
                 yield from python.named(module, path)
-        elif lower.endswith(_SHELL):
+        elif lower.endswith(reach.SHELL):
             yield from _some(texts.of_commands(here.text(path), path, scripts))
         elif lower.endswith(_PAGES):
             text = texts.fenced(here.text(path))
@@ -121,49 +119,3 @@ def _ours(path: str, reached: Sequence[str], folders: set[str], asked: Asked) ->
     parts = set(re.split(r"[_.-]", stem)) | {stem}
     named = any(name.lower() in parts for name in asked.proposed)
     return named or posixpath.dirname(path) in folders
-
-
-# --- which files the commands reach -------------------------------------------------------------
-
-
-def _reached(here: Tree, asked: Asked) -> tuple[str, ...]:
-    """Return the files that the commands name, what these import, and so on."""
-    there = set(here.paths)
-    todo = [path for cwd, argv in asked.commands for path in _in_command(cwd, argv, there)]
-    found: dict[str, None] = {}
-    while todo and len(found) < MOST_REACHED:
-        path = todo.pop()
-        if path in found:
-            continue
-        found[path] = None
-        if path.endswith(".py") and (module := python.parsed(here.text(path))) is not None:
-            todo += _imports(path, python.imported(module), there)
-        elif path.endswith(_SHELL):
-            cwd = posixpath.dirname(path)
-            todo += _in_command("", here.text(path).split(), there)
-            todo += _in_command(cwd, here.text(path).split(), there)
-    return tuple(found)
-
-
-def _in_command(cwd: str, argv: Sequence[str], there: set[str]) -> list[str]:
-    found: list[str] = []
-    for before, word in zip(("", *argv), argv, strict=False):
-        name = word.rpartition("=")[2] or word
-        if before == "-m":
-            name = word.replace(".", "/")
-        base = posixpath.normpath(posixpath.join(cwd or ".", name))
-        found += [p for p in (base, f"{base}.py", f"{base}/__main__.py") if p in there]
-    return found
-
-
-def _imports(path: str, names: Iterable[str], there: set[str]) -> Iterator[str]:
-    folder = posixpath.dirname(path)
-    for name in names:
-        bare = name.lstrip(".")
-        up = len(name) - len(bare)
-        bases = ["", folder]
-        if up:
-            bases = [posixpath.normpath(posixpath.join(folder, *[".."] * (up - 1)))]
-        for base in bases:
-            module = posixpath.normpath(posixpath.join(base, bare.replace(".", "/")))
-            yield from (p for p in (f"{module}.py", f"{module}/__init__.py") if p in there)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -19,7 +20,9 @@ _WRAPPERS = {"sorted", "list", "tuple", "set", "frozenset", "dict"}
 def parsed(text: str) -> ast.Module | None:
     """Return a file's syntax, None if it has none that this Python knows."""
     try:
-        return ast.parse(text)
+        with warnings.catch_warnings():  # `"\d"` in a foreign file is no news of ours
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -22,6 +22,9 @@ _FOREIGN = re.compile(
     r"|node_modules|v?env|build|dist|__pycache__|repcheck-out|.*\.egg-info",
     re.IGNORECASE,
 )
+_INSTALLED = re.compile(
+    r"\..*|site-packages|node_modules|v?env|__pycache__|repcheck-out|.*\.egg-info", re.IGNORECASE
+)
 _KINDS = frozenset({".py", ".sh", ".bash", ".md", ".rst", ".yaml", ".yml", ".json", ".jsonl",
                     ".toml", ".csv", ".cfg", ".ini"})  # fmt: skip
 
@@ -65,8 +68,12 @@ class Tree:
             return file.read(FILE_CAP).decode("utf-8", errors="replace")
 
 
-def tree(root: Path, *, without: Sequence[str] = ()) -> Tree | None:
-    """Return the files below a folder; None if it is none. `without` are paths not to look in."""
+def tree(root: Path, *, without: Sequence[str] = (), whole: bool = False) -> Tree | None:
+    """Return the files below a folder; None if it is none. `without` are paths not to look in.
+
+    A `whole` tree has files of all kinds, and those in folders of somebody else's code; what is
+    hidden, installed or built is in neither.
+    """
     try:
         resolved = root.resolve()
         os.close(os.open(resolved, FOLDER))
@@ -76,14 +83,16 @@ def tree(root: Path, *, without: Sequence[str] = ()) -> Tree | None:
         return None
     left_out = frozenset(path.strip("/") for path in without)
     found: list[str] = []
-    for path in _walk(resolved, "", left_out):
+    for path in _walk(resolved, "", left_out, _INSTALLED if whole else _FOREIGN, whole=whole):
         if len(found) >= MOST_FILES:
             return Tree(resolved, tuple(found), cut=True)
         found.append(path)
     return Tree(resolved, tuple(found))
 
 
-def _walk(root: Path, below: str, left_out: frozenset[str]) -> Iterator[str]:
+def _walk(
+    root: Path, below: str, left_out: frozenset[str], closed: re.Pattern[str], *, whole: bool
+) -> Iterator[str]:
     if below.count("/") >= DEEPEST:
         return
     items: list[os.DirEntry[str]] = []
@@ -95,8 +104,8 @@ def _walk(root: Path, below: str, left_out: frozenset[str]) -> Iterator[str]:
         if item.is_symlink() or path in left_out:
             continue
         if item.is_dir(follow_symlinks=False):
-            folders += [] if _FOREIGN.fullmatch(item.name) else [f"{path}/"]
-        elif os.path.splitext(item.name)[1].lower() in _KINDS:  # noqa: PTH122 - a text already
+            folders += [] if closed.fullmatch(item.name) else [f"{path}/"]
+        elif whole or os.path.splitext(item.name)[1].lower() in _KINDS:  # noqa: PTH122 - a text
             yield path
     for folder in folders:
-        yield from _walk(root, folder, left_out)
+        yield from _walk(root, folder, left_out, closed, whole=whole)

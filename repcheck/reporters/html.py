@@ -121,7 +121,12 @@ def _environment() -> Environment:
         "short": text.short,
         "unseen": _unseen,
     }
-    made.globals["state"] = words.state
+    made.globals |= {
+        "state": words.state,
+        "bears": words.BEARS,
+        "bears_why": words.BEARS_WHY,
+        "standings": words.STANDINGS,
+    }
     return made
 
 

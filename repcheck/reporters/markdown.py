@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import Any
 
 from repcheck.reporter import Report, Reporter
@@ -27,9 +28,13 @@ def render(report: Report) -> str:
     gain, tail = _arms(report), _budgets(report) + _tail(report)
     room = MOST_CHARACTERS - len(head) - len(gain) - len(tail)
     rows = [_row(claim) for claim in failed_first(report["claims"])]
-    found = [_finding(report, one) for one in findings.findings(report)]
+    found = [
+        f"{title}{_finding(report, one)}"
+        for bears, group in findings.grouped(report)
+        for one, title in zip(group, _titles(bears), strict=False)
+    ]
     claims = _fitting(rows, room // 2, "claim", as_row=True)
-    flagged = _fitting(found, room - len(claims), "finding", as_row=False)
+    flagged = _fitting(found, room - len(claims), "finding", as_row=False).lstrip("\n")
     table = "| claim | claimed | observed | verdict | fairness |\n|---|---|---|---|---|\n"
     title = "### Flagged\n\n" if found else "### Flagged\n\nNothing. That is not a pass.\n"
     return f"{head}{table}{claims}\n{gain}{title}{flagged}\n{tail}"
@@ -75,6 +80,10 @@ def _head(report: Report) -> str:
         lines.append(
             f"Judged with changed thresholds: {escaped(text.short(', '.join(changed), 999))}."
         )
+    if told := findings.answers_of(report):
+        lines.append(
+            f"Judged with answers of persons: {escaped(text.short('; '.join(told), 999))}."
+        )
     return "\n\n".join(lines) + "\n\n"
 
 
@@ -92,6 +101,12 @@ def _row(claim: Mapping[str, Any]) -> str:
         escaped(fair.word),
     ]
     return f"| {' | '.join(cells)} |\n"
+
+
+def _titles(bears: str) -> Iterator[str]:
+    """Yield what stands before each finding of a group: its title once, then nothing."""
+    yield f"\n**{words.BEARS[bears].word.capitalize()}**\n\n"
+    yield from repeat("")
 
 
 def _finding(report: Report, one: Mapping[str, Any]) -> str:
@@ -135,11 +150,9 @@ def _budgets(report: Report) -> str:
 
 
 def _tail(report: Report) -> str:
-    tally = checks.tally(report["coverage"]["tricks"])
-    tricks = ", ".join(f"{n} {word.word}" for word, n in tally)
-    total = len(report["coverage"]["tricks"])
+    tricks = escaped(checks.told(report["coverage"]["tricks"]))
     return (
-        f"<sub>The {total} tricks: {tricks}. Undetermined is an open question, never a pass. "
+        f"<sub>The {tricks}. Undetermined is an open question, never a pass. "
         f"Made by repcheck {escaped(report['repcheck']['version'])} from "
         f"{escaped(text.short(report['claims_file']['path'], 200))} "
         f"(sha256 {escaped(report['claims_file']['sha256'][:12])}) with "

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from repcheck.reporter import Report, Reporter
-from repcheck.reporters.parts import arms, budget, findings, text, words
+from repcheck.reporters.parts import arms, budget, checks, findings, text, words
 from repcheck.reporters.parts.excerpt import Source
 from repcheck.reporters.parts.forest import failed_first, wording
 from repcheck.reporters.parts.sight import sight
@@ -38,9 +38,11 @@ def _plain(said: str, **_: object) -> str:
 def _text(report: Report, style: Style) -> str:
     source = Source(report["claims_file"])
     lines: list[str] = []
-    told = (tuple(_finding(report, one, source, style)) for one in findings.findings(report))
-    for one in dict.fromkeys(told):  # what is seen of two comparisons is told once
-        lines += [*one, ""]
+    for bears, found in findings.grouped(report):
+        lines += [style(f"{words.BEARS[bears].word}:".capitalize(), bold=True), ""]
+        told = (tuple(_finding(report, one, source, style)) for one in found)
+        for one in dict.fromkeys(told):  # what is seen of two comparisons is told once
+            lines += [*one, ""]
     panels = {panel.claim["id"]: panel for panel in arms.panels(report)}
     for claim in failed_first(report["claims"])[:MOST_CLAIMS]:
         lines += _claim(claim, style)
@@ -130,11 +132,14 @@ def _summary(report: Report, style: Style) -> list[str]:
         style(text.line(report["headline"]["sentence"]), bold=True),
         f"{findings.claim_counts(report)}.",
         f"{findings.check_counts(report)}.",
+        f"{text.line(checks.told(report['coverage']['tricks']))}.",
         f"{findings.run_counts(report)}{sight(report['runs']).words}.",
     ]
     if report["thresholds"]:
         changed = [f"{t['rule']} {t['option']} = {t['value']}" for t in report["thresholds"]]
         lines.append(f"Judged with changed thresholds: {text.line(', '.join(changed))}.")
+    if said := findings.answers_of(report):
+        lines.append(f"Judged with answers of persons: {text.line('; '.join(said))}.")
     return lines
 
 

@@ -9,7 +9,18 @@ def start(path):
     Raises:
         OSError: if the record cannot be begun.
     """
-    from . import audit, copies, estimators, imports, intact, processes, seeds
+    from . import (
+        audit,
+        copies,
+        estimators,
+        imports,
+        intact,
+        policy,
+        processes,
+        prompts,
+        resets,
+        seeds,
+    )
     from .recorder import rec
 
     rec.start(os.environ["REPCHECK_PROBE_OUT"])
@@ -19,6 +30,8 @@ def start(path):
     rec.guarded(imports.when_imported, "copy", copies.watch)
     if os.environ.get("REPCHECK_SURGERY"):
         rec.guarded(_operate)
+    for install in (prompts.install, policy.install, resets.install):
+        rec.guarded(install)
     rec.guarded(imports.when_imported, "torch", _torch)
     rec.guarded(audit.install, path)
 

@@ -6,7 +6,7 @@ are modules that are called by compiled functions, nor steps within them.
 
 import importlib
 
-from . import closely, forwards, settings, steps, weights
+from . import closely, forwards, losses, settings, steps, weights
 from .patches import patch, unpatch
 from .recorder import rec
 
@@ -78,5 +78,6 @@ def _step_back():
     settings.before_compile()
     weights.before_compile()
     closely.before_compile()
+    losses.before_compile()
     frame = importlib.import_module("torch._dynamo.eval_frame")
     forwards.wrap_class(frame.OptimizedModule)

@@ -6,7 +6,7 @@ sixteen. A tensor that was changed meanwhile is told by its version and counts a
 
 import sys
 
-from . import memory
+from . import fed, memory
 from .recorder import rec
 from .rowhash import hash_rows, is_sampled
 
@@ -84,6 +84,7 @@ def put(x, layer, flags, root, pass_, step):
     rows = x.shape[0]
     if not rows:
         return
+    fed.take(x, layer, root, pass_, step)
     always = False
     if layer == EVAL or (layer == BATCH and pass_):
         _Queue.evaluated += rows
@@ -109,7 +110,7 @@ def lasting(x):
 
 
 def digests_of(x, evaluated=False):
-    """Return (hashes, rows, flags) of a tensor at once, or None: too dear, or out of reach."""
+    """Return (hashes, rows, flags, some rows) at once, or None: too dear, or out of reach."""
     rows = x.shape[0]
     _Queue.evaluated += rows if evaluated else 0
     if not allowed(rows, evaluated and _Queue.evaluated <= ALWAYS):
@@ -117,12 +118,14 @@ def digests_of(x, evaluated=False):
     begin = rec.now()
     data = hash_rows(rows_of(x))
     rec.spent += rec.now() - begin
-    return data, rows, 2 if is_sampled(x.numel() // rows) else 0
+    sampled = 2 if is_sampled(x.numel() // rows) else 0
+    return data, rows, sampled, fed.copy_of(x, evaluated)
 
 
 def put_digests(made, layer, flags, root, pass_, step):
     """Write hashes that were made before."""
-    data, rows, sampled = made
+    data, rows, sampled, copied = made
+    fed.take_copy(copied, layer, root, pass_, step)
     rec.hashed += rows
     rec.put_rows(layer, flags | sampled, root, pass_, rows, data, step)
 

@@ -10,7 +10,7 @@ try:
 except ImportError:
     from threading import get_ident
 
-from . import closely, content, loaders, trained, weights
+from . import closely, content, equals, loaders, trained, weights
 from .counts import counts
 from .passes import Passes
 from .patches import patch
@@ -150,6 +150,7 @@ def _leave(module, args, kwargs, result, me):
     if root is None or root.ref() is not module:
         root = state.root_of(module)
     if not root.params:  # a loss called as a module, say: nothing in it learns or is evaluated
+        equals.outside(module, args, kwargs, result)
         return
     if me != state.thread:
         trained.another_thread(state.thread is not None)

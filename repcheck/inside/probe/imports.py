@@ -10,8 +10,9 @@ except ImportError:
 from .recorder import rec
 
 LIBRARIES = """
-accelerate catboost datasets deepspeed diffusers flax jax keras lightgbm lightning mlxtend numpy
-pandas peft pytorch_lightning scipy sklearn tensorflow timm torch torchvision transformers xgboost
+accelerate catboost cupy cv2 datasets deepspeed diffusers flax h5py jax keras lightgbm lightning
+mlxtend mxnet numpy onnxruntime paddle pandas peft polars pyarrow pytorch_lightning scipy sklearn
+tensorflow timm torch torchvision transformers xgboost
 """
 
 _wanted = {}

@@ -15,7 +15,7 @@ try:
 except ImportError:
     from threading import get_ident
 
-from . import op_names
+from . import call_digest, op_names
 
 MOST = 4000
 DEEP = 3
@@ -36,7 +36,8 @@ class _Known(object):
 def new(torch, model):
     """Return a context manager that sees the operations of `model`'s forward within it.
 
-    It has `result()` -> {"ops": [...], "cut": bool} and `where()` -> path of the innermost module.
+    It has `result()` -> {"ops": [...], "cut": bool} and `where()` -> path of the innermost module;
+    `met`, where set, is called with each module within, its path, arguments and result.
     Where this torch has no function modes, nothing is seen and `cut` is true.
     """
     mode = getattr(getattr(torch, "overrides", None), "TorchFunctionMode", None)
@@ -58,7 +59,7 @@ class _Blind(object):
         return ""
 
     def result(self):
-        return {"ops": [], "cut": True}
+        return {"ops": [], "cut": True, "digest": ""}
 
 
 def _mode_of(base, tracer):
@@ -77,10 +78,12 @@ class _Tracer(object):
     def __init__(self, torch, model):
         self.torch, self.mode, self.thread = torch, None, None
         self.ops, self.cut, self.known = [], False, {}
+        self.met = None
         self.counted, self.paths, self.stack = set(), {}, []
         self.base, self.original, self.hidden = torch.nn.Module, None, _hidden(torch)
         self.model = model
         self.guarded(self._learn, model)
+        self.calls = call_digest.CallDigest(torch, self.params)
 
     def _learn(self, model):
         for path, module in model.named_modules():
@@ -136,8 +139,11 @@ class _Tracer(object):
         return self.stack[-1][1] if self.stack else ""
 
     def result(self):
-        """Return the operations, each with the fields of `OpSeen`, and whether any are missing."""
-        return {"ops": list(self.ops), "cut": self.cut}
+        """Return the operations, each with the fields of `OpSeen`, whether any are missing, and the
+        digest of all calls, "" where they could not all be read."""
+        hidden = self.cut or any(op["parts"].get("opaque") for op in self.ops)
+        digest = "" if hidden else self.calls.text()
+        return {"ops": list(self.ops), "cut": self.cut, "digest": digest}
 
     def enter(self, module, args, kwargs):
         """Note that a module was called; what the first one is given is the input."""
@@ -145,14 +151,19 @@ class _Tracer(object):
         if path is None:
             path = ".".join(part for part in (self.where(), cls) if part)
         if module is self.model and not self.ops:
-            for tensor in self._tensors((args, kwargs)):
+            given = self._tensors((args, kwargs))
+            for tensor in given:
                 self._know([tensor], INPUT)
+            self.calls.fed(given)
         self.stack.append((module, path, getattr(module, "original_name", cls)))
 
     def leave(self, module, args, kwargs, result, begun):
         """Note a module that was not seen within as one operation: scripted, or not torch's."""
         if module is self.model:
+            self.calls.gave(self._tensors(result))
             return
+        if self.met is not None:
+            self.met(module, self.where(), args, kwargs, result)
         unseen = [t for t in self._tensors(result) if not self._knows(t)]
         if not unseen or len(self.ops) > begun:
             return
@@ -166,6 +177,7 @@ class _Tracer(object):
         if name == "set" and args:
             result = args[0]
         outputs = self._tensors(result)
+        self.calls.add(function, name, (args, kwargs), outputs)
         if not outputs or (name == "get" and not self._tensors(args[:1])):
             return
         given = self._tensors((args, kwargs))

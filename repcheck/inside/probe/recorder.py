@@ -28,7 +28,14 @@ INDICES = Struct("<III")
 HELD = 0.02
 """Seconds that a step's record may wait for others to be written with it: caches are cold in a
 training, so that twenty records packed and written at once cost little more than one."""
-ROOM = {"jsonl": 1 << 28, "steps": 1 << 32, "rows": 1 << 30, "idx": 1 << 30}
+ROOM = {
+    "jsonl": 1 << 28,
+    "steps": 1 << 32,
+    "rows": 1 << 30,
+    "idx": 1 << 30,
+    "fed": 1 << 24,
+    "prompts": 1 << 26,
+}
 """Bytes that a file may grow to: a probe must not fill a disk."""
 ERRORS = 20
 PLAIN = ("module", "beat", "end", "exception", "error", "tamper", "open", "net", "proc", "seed")
@@ -220,6 +227,12 @@ class Recorder:
                 self.skipped += rows
         except Exception as error:
             self.error("put_rows", error)
+
+    def put_fed(self, data):
+        """Write rows of a sheet, header and values; return whether there was room for them."""
+        self.used = True
+        room = self.on and not self._file("fed").full(len(data))
+        return room and self._write("fed", data)
 
     def put_indices(self, loader, it, n, data):
         """Write `n` indices that a loader drew: `data` is n little-endian i64."""

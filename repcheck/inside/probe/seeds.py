@@ -3,6 +3,7 @@
 import os
 import sys
 
+from . import resets
 from .imports import when_imported
 from .patches import patch
 from .recorder import rec
@@ -50,6 +51,8 @@ def _cuda(module):
 
 def _telling(lib, original):
     def seed(*args, **kwargs):
+        if rec.on and args and sys._getframe(1).f_code.co_name == "reset":
+            resets.look(args[0], sys._getframe(1))
         if rec.on and _told[0] < MOST:
             try:
                 _tell(lib, args, kwargs, sys._getframe(1))

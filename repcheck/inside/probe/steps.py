@@ -9,7 +9,7 @@ try:
 except ImportError:
     from threading import get_ident
 
-from . import averages, closely, forwards, loaders, trained, weights
+from . import averages, closely, forwards, loaders, losses, trained, weights
 from .counts import counts
 from .groups import about, number, plain
 from .patches import patch, unpatch
@@ -82,16 +82,10 @@ def _backward(original):
         me = get_ident()
         if not rec.on or me in within:
             return original(tensors, *args, **kwargs)
-        try:
-            if forwards.modes():
-                with forwards.unseen():
-                    forwards.before_backward(tensors)
-            else:
-                forwards.before_backward(tensors)
-        except Exception as exc:
-            rec.error("steps.before_backward", exc)
+        rec.guarded(_before_backward, tensors)
         within[me] = True
         try:
+            rec.guarded(_look_at_terms, tensors, args, kwargs)
             if closely.looking():
                 result = closely.backward(original, (tensors, *args), kwargs, 3)
             else:
@@ -110,6 +104,21 @@ def _backward(original):
         return result
 
     return backward
+
+
+def _before_backward(tensors):
+    if forwards.modes():
+        with forwards.unseen():
+            forwards.before_backward(tensors)
+    else:
+        forwards.before_backward(tensors)
+
+
+def _look_at_terms(tensors, args, kwargs):
+    if losses.looked_at_no_more():
+        return
+    with forwards.unseen():
+        losses.before_backward(tensors, args, kwargs)
 
 
 def _is_held(inputs):

@@ -115,8 +115,10 @@ def install(torch):
         closely,
         compiled,
         content,
+        equals,
         forwards,
         loaders,
+        losses,
         settings,
         steps,
         weights,
@@ -132,10 +134,11 @@ def install(torch):
         deterministic=bool(determined()),
     )
     own = (weights, averages, checkpoints, settings, loaders)
-    for watch in (*own, closely, steps, forwards, compiled):
+    for watch in (*own, closely, steps, forwards, compiled, equals, losses):
         try:
             watch.install(torch, state)
         except Exception as exc:
             rec.error("%s.install" % watch.__name__.rpartition(".")[2], exc)
     # What is open is closed from the inside out; what was hashed is written last.
     rec.at_end += [steps.at_end, forwards.at_end, loaders.at_end, weights.at_end, content.flush]
+    rec.at_end.append(equals.at_end)

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from . import build, counts, deploy, inputs, rivals, strides, tensors, watch
+from . import build, counts, deploy, inputs, rivals, same, strides, tensors, watch
 from .answer import Answer, Problem, last_line, told
 
 SEED = 0
@@ -30,6 +30,8 @@ def work(job_path, answer_path):
         _limited(job["memory_mb"])
         if job["task"] == "measure":
             _measure(job, answer)
+        elif job["task"] == "compare":
+            same.compare(job, answer, _built)
         else:
             rivals.count(job, answer, _built)
     except Problem as problem:

@@ -28,7 +28,7 @@ SECTIONS = (
         "words",
     ),
 )
-_RULE_CODE = re.compile(r"RC\d")
+_OURS = re.compile(r"RC\d|trick-\d")
 FULL_CARDS = 120
 EVIDENCE_ROWS = 600
 EVIDENCE_ROWS_OF_A_CLAIM = 40
@@ -104,7 +104,7 @@ def anchors(claims: Iterable[Json]) -> dict[str, str]:
     taken: set[str] = set(SECTIONS)
     for claim in claims:
         base = text.anchor(claim["id"])
-        wanted = base = f"claim-{base}" if base in taken or _RULE_CODE.match(base) else base
+        wanted = base = f"claim-{base}" if base in taken or _OURS.match(base) else base
         again = 2
         while wanted in taken:
             wanted, again = f"{base}-{again}", again + 1

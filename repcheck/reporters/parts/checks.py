@@ -15,13 +15,18 @@ MOST_SAYINGS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One trick of the grid; `effect` is what the arms showed of one that is flagged."""
+    """One trick of the grid; `standing` is what it does to the gain, where that is known.
+
+    `target` is its page, `spoken` the first rule that spoke of it, if one did.
+    """
 
     trick: Json
     state: words.Word
     note: str
-    effect: str
+    standing: str
     target: str
+    spoken: str
+    page: Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,7 @@ class Spoken:
 
 
 def chapters(tricks: Iterable[Json]) -> list[Chapter]:
-    """Return the grid; each trick leads to the rule that spoke of it, if one did."""
+    """Return the grid; each trick leads to its page, its state to the rule that spoke of it."""
     found: dict[str, list[Json]] = {}
     for trick in tricks:
         found.setdefault(str(trick["trick"]).split(".")[0], []).append(trick)
@@ -73,17 +78,25 @@ def chapters(tricks: Iterable[Json]) -> list[Chapter]:
 
 def _cell(trick: Json) -> Cell:
     note = words.plain(trick.get("reason")) if trick["state"] == "undetermined" else ""
-    flagged = trick["state"] == "flagged"
-    if flagged:
+    if trick["state"] == "flagged":
         note = str(trick.get("severity") or "")
     rules = trick.get("rules") or ()
+    by = trick.get("by") or (rules[0] if rules else "")
     return Cell(
         trick=trick,
         state=words.state(trick["state"]),
         note=note,
-        effect=str(trick.get("effect") or "") if flagged else "",
-        target=text.anchor(rules[0]) if rules else "no-rule-yet",
+        standing=_standing(trick),
+        target=text.anchor(f"trick-{trick['trick']}"),
+        spoken=text.anchor(by) if by else "no-rule-yet",
+        page=trick.get("page") or {},
     )
+
+
+def _standing(trick: Json) -> str:
+    if trick["state"] == "flagged":
+        return str(trick.get("standing") or trick.get("effect") or "")
+    return str(trick.get("standing") or "")
 
 
 def tally(tricks: Iterable[Json]) -> list[tuple[words.Word, int]]:
@@ -93,14 +106,31 @@ def tally(tricks: Iterable[Json]) -> list[tuple[words.Word, int]]:
     return [(words.state(state), counts[state]) for state in known if counts[state]]
 
 
+def told(tricks: Sequence[Json]) -> str:
+    """Return `43 tricks: 1 flagged, ...; explains the gain: 1.2 hidden-epochs`."""
+    counted = ", ".join(f"{n} {word.word}" for word, n in tally(tricks))
+    found: dict[str, list[str]] = {}
+    for trick in tricks:
+        if trick["state"] == "flagged" and (stands := _standing(trick)):
+            found.setdefault(stands, []).append(f"{trick['trick']} {trick['slug']}")
+    known = [*words.STANDINGS, *(one for one in found if one not in words.STANDINGS)]
+    said = [f"{one}: {', '.join(found[one])}" for one in known if one in found]
+    return "; ".join([f"{text.count(len(tricks), 'trick')}: {counted}", *said])
+
+
 def spoken(report: Json) -> dict[str, list[Spoken]]:
     """Return the rules by state, the heaviest findings first.
 
-    A rule that spoke in several states carries its anchor in the first of them.
+    What is flagged stands under what it does to the conclusion. A rule that spoke in several states
+    carries its anchor in the first of them.
     """
-    by_state: dict[str, dict[str, list[Json]]] = {state: {} for state in words.STATES}
+    by_state: dict[str, dict[str, list[Json]]] = {
+        state: {} for state in ("conclusion", "disclosure", *words.STATES)
+    }
     for judgement in report["judgements"]:
-        rules = by_state.setdefault(words.state_of(judgement), {})
+        state = words.state_of(judgement)
+        state = words.bears_of(judgement) if state == "flagged" else state
+        rules = by_state.setdefault(state, {})
         rules.setdefault(judgement["rule"], []).append(judgement)
     anchored: set[str] = set()
     found: dict[str, list[Spoken]] = {}

@@ -12,11 +12,15 @@ Json = Mapping[str, Any]
 
 
 def findings(report: Json) -> list[Json]:
-    """Return what was flagged or broke, by place in the file and weight."""
+    """Return what was flagged or broke: what changes a conclusion first, then by place in the file.
+
+    The second are the findings that have to be disclosed, then notes, then rules that broke.
+    """
     heard = [one for one in report["judgements"] if one["state"] in {"flagged", "error"}]
     return sorted(
         heard,
         key=lambda one: (
+            words.bears_rank(one),
             not one["where"].get("line"),
             one["where"].get("file") or "",
             one["where"].get("line") or 0,
@@ -24,6 +28,14 @@ def findings(report: Json) -> list[Json]:
             one["rule"],
         ),
     )
+
+
+def grouped(report: Json) -> list[tuple[str, list[Json]]]:
+    """Return the same findings under what they do to the conclusion (a key of `words.BEARS`)."""
+    groups: dict[str, list[Json]] = {}
+    for one in findings(report):
+        groups.setdefault(words.bears_of(one), []).append(one)
+    return list(groups.items())
 
 
 def weight(finding: Json) -> str:
@@ -82,3 +94,12 @@ def run_counts(report: Json) -> str:
     said = said if total else "nothing was run"
     said += f"; {missing} planned but not made" if missing > 0 else ""
     return f"{said}; {left_out} left out by the budget" if left_out else said
+
+
+def answers_of(report: Json) -> list[str]:
+    """Return what persons answered, each with who, when and what it did."""
+    return [
+        f"{one['rule']} {one['about']}".strip() + f": {one['answer']},"
+        f" {one['text']} ({one['by']}, {one['date']}; {one['effect']})"
+        for one in report["answers"]
+    ]

@@ -64,6 +64,26 @@ APPLIED: Mapping[str, str] = {
     "constant": "a constant of the source, in a copy",
     "probe": "surgery in the running process",
 }
+BEARS: Mapping[str, Word] = {
+    "conclusion": Word(word="changes a conclusion", glyph="✗", css="bad"),
+    "disclosure": Word(word="must be disclosed", glyph="✗", css="bad"),
+    "note": Word(word="context only", glyph="·", css="un"),
+    "error": Word(word="broke", glyph="!", css="bad"),
+}
+BEARS_WHY = (
+    "A finding changes a conclusion if it is critical; if an arm shows that a claimed gain is gone "
+    "or reduced without the factor (the finding on the factor counts with it); if complete runs "
+    "show that a part which the paper credits adds nothing, or that the gain needs a number which "
+    "only the code states; or if it is a major finding on the choice of seeds and the claim does "
+    "not come out with fresh ones. All others have to be disclosed: that they change a conclusion "
+    "was neither shown nor excluded."
+)
+STANDINGS: Mapping[str, str] = {
+    "explains the gain": "seen, and an arm shows that the gain is gone or reduced without it",
+    "present, harmless": "seen, and the gain survives without it",
+    "present, effect unknown": "seen, and no valid arm says what it does to the gain",
+    "absent": "every check of it that applies was cleared by what was observed",
+}
 SEVERITIES = ("critical", "major", "minor", "note")
 _FAILED_FIRST = ("not-reproduced", "inconclusive", "not-run", "reproduced")
 
@@ -77,6 +97,19 @@ def state_of(judgement: Mapping[str, object]) -> str:
     """Return a judgement's state as it is shown: a flag that is only a note is a note."""
     state, severity = judgement["state"], judgement.get("severity")
     return "note" if (state, severity) == ("flagged", "note") else str(state)
+
+
+def bears_of(judgement: Mapping[str, Any]) -> str:
+    """Return what a finding does to the conclusion: a key of `BEARS`."""
+    state, bears = state_of(judgement), judgement.get("bears")
+    if state in BEARS:
+        return state
+    return str(bears) if bears in BEARS else "disclosure"
+
+
+def bears_rank(judgement: Mapping[str, Any]) -> int:
+    """Return 0 for a finding that changes a conclusion, and more for the others."""
+    return [*BEARS].index(bears_of(judgement))
 
 
 def state(name: str) -> Word:

@@ -13,7 +13,9 @@ Rows of `efficiency` with their `scope` and `components_excluded`. A finding is 
 method that leaves something out, no row or `model.flops` for its whole, and a baseline's row that
 is end-to-end; or (b) an end-to-end figure exceeded by the model's own `flops` more than 1.10
 times (minor; major above 1.50). Factors of 1.9 to 2.1 without a stated convention look like MACs
-and are not flagged. A row without a scope decides nothing.
+and are not flagged. A row without a scope decides nothing. Where a whole is reported and the
+method alone reads a file of arrays that is no declared dataset, a person has to say what made the
+file, and at which cost an example: features computed beforehand are in no measured run.
 
 ## How to fix
 Report the cost end to end, every module that runs for one example included, and the parts beside
@@ -28,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Efficiency
@@ -47,6 +50,8 @@ from repcheck.rule import (
     Undetermined,
     rule,
 )  # fmt: skip
+
+ARRAYS = {".npy", ".npz", ".h5", ".hdf5", ".parquet", ".feather", ".arrow", ".mmap", ".tfrecord"}
 
 
 @rule("RC106", Severity.MAJOR)
@@ -78,6 +83,14 @@ def _reported(
 ) -> Outcome:
     """Return that the whole is reported: as measured where its FLOPs were, else by its words."""
     scopes = tuple(_scope(row) for row in rows)
+    if before := _made_before(comparison, costs):
+        return Undetermined(
+            message=f"`{comparison.method.id}` reads `{before}`, and `{comparison.baseline.id}` "
+            "does not: what was computed for it beforehand is in no measured cost",
+            reason=Reason.NEEDS_HUMAN,
+            would_decide=f"a person who knows what made `{before}`, and at which cost an example",
+            seen=scopes,
+        )
     given = any(row.flops.value.known for row in complete)
     found = costs.measured("forward", comparison.method, comparison.dataset)
     limit = f"would see {times(minor)}"
@@ -87,6 +100,19 @@ def _reported(
         raise Missing(Reason.NOT_OBSERVED, f"a whole count: {found} ({found.at_least})")
     words = f"the whole is reported: one example of `{comparison.method.id}` takes {found}"
     return Cleared(message=words, seen=found.quantity, limit=limit)
+
+
+def _made_before(comparison: Comparison, costs: Costs) -> str:
+    """Return a file of arrays that the method alone reads and that is no declared dataset."""
+    mine, other = (
+        costs.compute.files_read(side, comparison.dataset)
+        for side in (comparison.method, comparison.baseline)
+    )
+    parts = [p for d in costs.claims.datasets.values() for p in (d.train, d.val, d.test)]
+    stated = {PurePosixPath(part.path.value).name for part in parts if part.path.known}
+    found = (PurePosixPath(path) for path in sorted(mine - other))
+    arrays = (one for one in found if one.suffix.lower() in ARRAYS and one.name not in stated)
+    return str(next(arrays, ""))
 
 
 def _scoped(row: Efficiency) -> bool:

@@ -63,7 +63,7 @@ def check(
     ours, theirs = work.both(comparison)
     whole = more_samples(ours, theirs)
     if through_batch(ours, theirs, minor):
-        return NotApplicable(message="the iterations match; the batch makes the difference (RC101)")
+        return NotApplicable(message="the batch makes the difference, not the length (RC101)")
     longer, seen = whole / _repeats(ours), _seen(ours, theirs)
     words = _words(ours, theirs, longer)
     if whole < 1 / minor:

@@ -13,11 +13,12 @@ that is evaluated beside the model.
 Averaged weights: the evaluated values follow the trained ones as a moving average, fitted over
 several steps, or stand in torch's `AveragedModel`. Views: evaluated rows over different examples,
 by their indices or by the stated test size, from 1.5 on. Members: different models of one class
-that met the same examples. Self-distillation, where `distillation.self` is declared: an untrained
-copy of the model that is asked on the training samples may be a target network, so it decides
-nothing, and its absence clears. Only what is declared can differ; what is used and not declared is
-RC108's, beside the baseline. What is to the disadvantage of the method, or to the advantage of a
-baseline, is a note.
+that met the same examples. Other views or models in passes of their own may be averaged, or
+reported each for itself, and decide nothing. Self-distillation, where `distillation.self` is
+declared: an untrained copy of the model that is asked on the training samples may be a target
+network, so it decides nothing, and its absence clears. Only what is declared can differ; what is
+used and not declared is RC108's, beside the baseline. What is to the disadvantage of the method, or
+to the advantage of a baseline, is a note.
 
 ## How to fix
 Declare the post-processing, or report the plain number.

@@ -17,6 +17,13 @@ that is more, and at most half of the gain. In between, the seeds that would dec
 term that the baseline states too, and the only term of a loss, are not asked about. An arm that
 sets the weight at evaluation alone says nothing of a loss.
 
+Where no arm decides, the loss that is trained by is looked at while it runs: if it is a sum of as
+many operands as terms are declared, the gradient of each of them, over all that the optimizer
+holds, spread evenly over the training (10 looks at least). A term with a mean share below 1 %, and
+below 1 % on every single parameter too in nine looks of ten, is inert. A share above that shows no
+effect: that takes an arm. A penalty on the weights themselves works by adding up, and stays open.
+A term without any gradient cannot be told from a plain number that is added: that takes an arm too.
+
 ## How to fix
 Drop the term, or show it in the ablation with what it is worth.
 
@@ -33,15 +40,40 @@ from repcheck.ablated import not_run, said_of, standing
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Loss
 from repcheck.errors import Missing, Reason
+from repcheck.facts.loss_terms import LossTerms, Share
+from repcheck.facts.network_words import words_of
 from repcheck.facts.worth import Worth, Worths, suggested
-from repcheck.rule import Answer, NotApplicable, Outcome, Part, Severity, Undetermined, rule
+from repcheck.rule import (
+    Answer,
+    Flagged,
+    Kind,
+    NotApplicable,
+    Outcome,
+    Part,
+    Severity,
+    Undetermined,
+    rule,
+)  # fmt: skip
 from repcheck.where import NOWHERE
 
 FIX = "Drop the term, or show it in the ablation with what it is worth."
+OFTEN = 0.9
+"""Share of the looks in which a term that is inert is small."""
+PENALTIES = frozenset(
+    {"decay", "weight", "weights", "penalty", "reg", "regulariser", "regularizer", "l1", "l2"}
+    | {"regularisation", "regularization", "ridge", "lasso", "sparsity"}
+)
 
 
 @rule("RC401", Severity.MINOR, part=Part.EFFECT, factors=("losses", "loss"))
-def check(comparison: Comparison, worths: Worths) -> Answer:
+def check(
+    comparison: Comparison,
+    worths: Worths,
+    seen: LossTerms,
+    *,
+    most: float = 0.01,
+    looks: int = 10,
+) -> Answer:
     arms = worths.of(comparison, "loss")
     refused = tuple(worths.refused(comparison, "loss"))
     terms = {loss.name.value: loss for loss in own_terms(comparison)}
@@ -54,7 +86,8 @@ def check(comparison: Comparison, worths: Worths) -> Answer:
         open_terms = []  # their arms are judged beside the other baseline
     elif not answers and not terms:
         return _nothing(comparison)
-    return [*answers, *_untested(comparison, worths, open_terms)]
+    gradient = _Gradient(comparison, seen, most, looks)
+    return [*answers, *_untested(comparison, worths, open_terms, gradient)]
 
 
 def own_terms(comparison: Comparison) -> list[Loss]:
@@ -83,11 +116,47 @@ def _nothing(comparison: Comparison) -> Answer:
     return NotApplicable(message=words)
 
 
-def _untested(comparison: Comparison, worths: Worths, terms: list[str]) -> Iterator[Undetermined]:
+def _untested(
+    comparison: Comparison, worths: Worths, terms: list[str], gradient: _Gradient
+) -> Iterator[Outcome]:
     for name in terms:
+        share = gradient.of(name)
+        if share is not None and gradient.is_inert(name, share):
+            yield gradient.finding(name, share)
+            continue
         arm = suggested(worths.claims, comparison.method, name, f"losses.{name}")
+        words = f"no arm trains `{comparison.method.id}` without its loss `{name}`"
         yield Undetermined(
-            message=f"no arm trains `{comparison.method.id}` without its loss `{name}`",
+            message=f"{words}; {share.words}" if share is not None else words,
             reason=Reason.NOT_OBSERVED,
             would_decide=f"{arm}, as the command takes it",
+            seen=share.quantity(name) if share is not None else (),
+        )
+
+
+class _Gradient:
+    """What the terms of one method's loss were seen to give the gradient."""
+
+    def __init__(self, comparison: Comparison, seen: LossTerms, most: float, looks: int) -> None:
+        self.comparison, self.seen, self.most, self.looks = comparison, seen, most, looks
+
+    def of(self, name: str) -> Share | None:
+        return self.seen.of(self.comparison.method, name)
+
+    def is_inert(self, name: str, share: Share) -> bool:
+        if share.loss.n < self.looks or words_of(name) & PENALTIES:
+            return False
+        return share.term.mean < self.most and share.term.small >= OFTEN
+
+    def finding(self, name: str, share: Share) -> Flagged:
+        credited = {name, f"losses.{name}"}
+        headline = any(credited & set(one.attributed_to.get(())) for one in self.comparison.claims)
+        term = next(one for one in own_terms(self.comparison) if one.name.value == name)
+        return Flagged(
+            message=f"`{name}` of `{self.comparison.method.id}` is inert: {share.words}",
+            kind=Kind.UNSUPPORTED,
+            severity=Severity.MAJOR if headline else Severity.MINOR,
+            seen=share.quantity(name),
+            at=term.place,
+            fix=FIX,
         )

@@ -10,11 +10,16 @@ Both are known remedies: where the baseline gets them too, or where they are wha
 
 ## How it is decided
 For claims of type `robustness`, and on datasets tagged `ood: true` or `protocol: ood`. Dropout is
-what both state, else what the operations of both networks show; augmentation is what both state. A
-remedy of the method's alone beside an `attributed_to` that names something else is a major
-asymmetry. Where `attributed_to` is missing, nobody is credited wrongly, and it is asked for. What
-the remedies are worth is for an arm to say: the baseline with them (`factor: dropout`,
-`factor: augmentation+dropout`), or the method without.
+what both state, else what the operations of both networks show (with its rate); augmentation is
+what both state, else that rows of training were new in each epoch for the method and came again for
+the baseline. Random numbers that the method's network alone mixes into its forward pass are a
+remedy too. A remedy of the method's alone beside an `attributed_to` that names something else is a
+major asymmetry. Where `attributed_to` is missing, nobody is credited wrongly, and it is asked for.
+Where it was seen, the finding says how well a classifier tells rows of training from those of the
+test set for either side (two-sample AUC, as in RC306), and nothing is cleared unless that is alike
+too: noise that is drawn where no probe looks (in C, on another device) is not found. What the
+remedies are worth is for an arm to say: the baseline with them (`factor: dropout`, `factor:
+augmentation+dropout`), or the method without.
 
 ## How to fix
 Give the baseline the same dropout and augmentation, or credit them with the gain.
@@ -34,6 +39,7 @@ from repcheck.claims.comparison import Comparison, dataset_named
 from repcheck.claims.model import Method, Stated
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
+from repcheck.facts.feeds import Feeds, Nearness, augmented, kept, nearness
 from repcheck.facts.networks import Networks
 from repcheck.facts.table import Table
 from repcheck.finding import contribution
@@ -66,24 +72,31 @@ class Remedy:
 
 
 @rule("RC510", Severity.MAJOR, factors=("dropout", "augmentation+dropout"))
-def check(comparison: Comparison, table: Table, networks: Networks) -> Answer:
+def check(comparison: Comparison, table: Table, networks: Networks, feeds: Feeds) -> Answer:
     why = _shifted(comparison, table)
     if not why:
         return NotApplicable(
             message="nothing is claimed of robustness, and the dataset is not tagged `ood`"
         )
-    remedies = (_dropout(comparison, networks), _augmentation(comparison))
+    near = nearness(comparison, feeds)
+    remedies = (
+        _dropout(comparison, networks),
+        _augmentation(comparison, near),
+        _noise(comparison, networks),
+    )
     used = [one for one in remedies if one.words]
     if used and (exempt := contribution(comparison, *(one.name for one in used))):
         return exempt
     if not used:
-        return _none_of_them(comparison, remedies)
+        return _none_of_them(comparison, remedies, networks, near)
     seen = tuple(quantity for one in used for quantity in one.seen)
+    seen += near.quantities() if near is not None else ()
     ours, theirs = comparison.method.id, comparison.baseline.id
     words = (
         f"{why}: `{ours}` is trained with {' and '.join(one.words for one in used)}, `{theirs}`"
         " is not"
     )
+    words += f" ({near.words})" if near is not None else ""
     credited = [name for claim in comparison.claims for name in claim.attributed_to.get(())]
     if not credited:
         paths = " and ".join(f"declare `{one.attributed_to.path}`" for one in comparison.claims)
@@ -112,14 +125,67 @@ def _shifted(comparison: Comparison, table: Table) -> str:
     return ""
 
 
-def _none_of_them(comparison: Comparison, remedies: tuple[Remedy, ...]) -> Answer:
+def _none_of_them(
+    comparison: Comparison,
+    remedies: tuple[Remedy, ...],
+    networks: Networks,
+    near: Nearness | None,
+) -> Answer:
+    words = (
+        f"`{comparison.method.id}` has neither dropout nor augmentation that"
+        f" `{comparison.baseline.id}` has not"
+    )
     if lacking := [one.lacks for one in remedies if one.lacks is not None]:
         raise Missing(lacking[0].reason, " and ".join(one.would_decide for one in lacking))
+    if near is not None and near.nearer:
+        return Undetermined(
+            message=f"{words}, as stated; the method is trained nearer to the test set"
+            f" ({near.words})",
+            reason=Reason.CONFLICTING_EVIDENCE,
+            would_decide=f"declare `{comparison.method.augmentation.path}` as the artifact has it",
+            seen=near.quantities(),
+        )
+    seen = _drops_seen(comparison, networks)
+    if near is None or not seen:
+        stated = tuple(quantity for one in remedies for quantity in one.seen)
+        limit = "what is stated of both, and one dropout of the network"
+        return Cleared(message=words, seen=stated, limit=limit)
     return Cleared(
-        message=f"`{comparison.method.id}` has neither dropout nor augmentation that"
-        f" `{comparison.baseline.id}` has not",
-        seen=tuple(quantity for one in remedies for quantity in one.seen),
-        limit="what is stated of both, and one dropout of the network",
+        message=f"{words}, and neither is trained nearer to the test set ({near.words})",
+        seen=(*near.quantities(), *seen),
+        limit="an AUC 0.10 apart, one dropout or one random number in the network's Python",
+    )
+
+
+def _drops_seen(comparison: Comparison, networks: Networks) -> tuple[Quantity, ...]:
+    """Return the dropout of both networks as observed; nothing where they were not seen."""
+    try:
+        diff = networks.diff(comparison)
+    except Missing:
+        return ()
+    pair = comparison.method, comparison.baseline
+    return tuple(
+        networks.source(one, "dropout", events.tally("dropout"), comparison.dataset)
+        for one, events in zip(pair, (diff.ours, diff.theirs), strict=True)
+    )
+
+
+def _noise(comparison: Comparison, networks: Networks) -> Remedy:
+    """Find random numbers that the method's network alone mixes into its forward pass."""
+    pair = comparison.method, comparison.baseline
+    try:
+        ours, theirs = (networks.network(one, comparison.dataset) for one in pair)
+    except Missing:
+        return Remedy(name="noise", at=comparison.place)
+    mine = [op.op for op in ours.ops if op.parts.get("by") == "chance"]
+    if not mine or any(op.parts.get("by") == "chance" for op in theirs.ops):
+        return Remedy(name="noise", at=comparison.place)
+    listed = ", ".join(f"`{one}`" for one in dict.fromkeys(mine[:4]))
+    return Remedy(
+        name="noise",
+        words=f"random numbers within its forward pass ({len(mine)} operations: {listed})",
+        seen=(networks.source(pair[0], "operations by chance", len(mine), comparison.dataset),),
+        at=comparison.method.place,
     )
 
 
@@ -162,9 +228,19 @@ def _seen_dropout(comparison: Comparison, networks: Networks) -> Remedy:
     return Remedy(name="dropout", words=words, seen=seen, at=at)
 
 
-def _augmentation(comparison: Comparison) -> Remedy:
+def _augmentation(comparison: Comparison, near: Nearness | None) -> Remedy:
     pair = comparison.method, comparison.baseline
     mine, other = (one.augmentation for one in pair)
+    if near is not None and augmented(near.ours) and augmented(near.theirs) is False:
+        return Remedy(
+            name="augmentation",
+            words="augmentation (rows of training are new in each epoch)",
+            seen=tuple(
+                one.tested.quantity("different rows of training", kept(one))
+                for one in (near.ours, near.theirs)
+            ),
+            at=comparison.place if mine.undeclared else mine.place,
+        )
     if silent := [one.path for one in (mine, other) if one.undeclared]:
         keys = " and ".join(f"declare `{path}`" for path in silent)
         return Remedy(

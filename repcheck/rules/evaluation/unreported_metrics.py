@@ -1,4 +1,4 @@
-"""The evaluation writes metrics that are not reported, and the method loses on them.
+"""The evaluation computes metrics that are not reported, and the method loses on them.
 
 ## What it catches
 Ten metrics are computed, the three that improved are reported, and on one of the other seven the
@@ -21,7 +21,15 @@ is major where, with none of the three excuses above, all reported ones improved
 without looking would rarely hold only improved ones (hypergeometric p < 0.05: metrics are alike, so
 it is a guide), or where the worse one answers the question of a reported one (balanced accuracy
 beside accuracy). Precision, recall and their like trade off against each other and are never
-flagged. What was computed and deleted before it was written cannot be seen.
+flagged.
+
+What was computed and deleted before it was written is seen by the predictions alone: from the files
+of `eval.predictions` the standard metrics of the task are recomputed (accuracy, balanced accuracy,
+F1, likelihood, calibration, worst class; errors, R2, rank correlation; PSNR) and compared in the
+same way, as a second family. One of these counts only where the claim's own metric is surely
+better. Where the artifact's code names it, it weighs like one that was written; where it does not,
+nothing shows that anybody computed it: it is minor where it answers the question of the claim's
+metric and no metric is marked `primary`, else a note.
 
 ## How to fix
 Report the whole list for both methods, in an appendix if need be, and mark the primary metric.
@@ -38,6 +46,7 @@ from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Claims
 from repcheck.errors import Reason
 from repcheck.fact import Level, Quantity
+from repcheck.facts.recomputed import Panel, Recomputed
 from repcheck.facts.table import Table
 from repcheck.facts.unreported import FEWEST, Beside, Cell, Unreported
 from repcheck.rule import (
@@ -46,6 +55,7 @@ from repcheck.rule import (
     Flagged,
     Kind,
     NotApplicable,
+    Outcome,
     Severity,
     Undetermined,
     rule,
@@ -57,9 +67,26 @@ _MOST = 3
 
 @rule("RC501b", Severity.MAJOR)
 def check(
-    comparison: Comparison, table: Table, unreported: Unreported, *, rare: float = 0.05
+    comparison: Comparison,
+    table: Table,
+    unreported: Unreported,
+    recomputed: Recomputed,
+    *,
+    rare: float = 0.05,
 ) -> Answer:
-    found = unreported.of(comparison)
+    found, panel = unreported.of(comparison), recomputed.of(comparison)
+    written = _written(comparison, table.claims, found, panel, rare)
+    if not panel.worse:
+        return written
+    beyond = _beyond(comparison, table.claims, found, panel)
+    # What the files do not hold is no clearance beside what the predictions show.
+    return [written, beyond] if isinstance(written, Flagged) else beyond
+
+
+def _written(
+    comparison: Comparison, claims: Claims, found: Beside, panel: Panel, rare: float
+) -> Outcome:
+    """Judge by what the metrics files hold."""
     if not any(found.seeds):
         return _open("nothing was rerun", "rerun both methods with `repcheck check`", found)
     if min(found.seeds) < FEWEST:
@@ -68,7 +95,7 @@ def check(
     if not found.reported:
         return NotApplicable(message="no reported metric with a direction was read from both")
     if found.worse:
-        return _flagged(comparison, table.claims, found, rare)
+        return _flagged(comparison, claims, found, rare)
     if found.unread:
         return _open(
             "what the evaluation computes beside what is read of it was not seen",
@@ -78,7 +105,8 @@ def check(
         )
     if found.unknown:
         return _unknown(found)
-    return Cleared(message=_none_worse(found), seen=_seen(found), limit=_limit(found))
+    message = f"{_none_worse(found)}{_none_recomputed(panel)}"
+    return Cleared(message=message, seen=_seen(found), limit=_limit(found, panel))
 
 
 def _open(
@@ -92,11 +120,8 @@ def _open(
 def _flagged(comparison: Comparison, claims: Claims, found: Beside, rare: float) -> Flagged:
     chosen, excuses = found.selective(), _excuses(claims, found)
     alike = chosen.p < rare and chosen.reported_improved == chosen.reported
-    severity = Severity.MINOR
-    if not excuses and (alike or found.reversed):
-        severity = Severity.MAJOR
-    if len(excuses) > 1 or all(claim.kind in _OF_COST for claim in comparison.claims):
-        severity = Severity.NOTE
+    weighty = alike or bool(found.reversed)
+    severity = _weight(comparison, excuses, weighty=weighty)
     worse = [cell.said() for cell in found.worse]
     more = f", and {len(worse) - _MOST} more" if len(worse) > _MOST else ""
     said = [
@@ -117,6 +142,58 @@ def _flagged(comparison: Comparison, claims: Claims, found: Beside, rare: float)
         at=comparison.place,
         fix=_fix(found.worse),
     )
+
+
+def _weight(comparison: Comparison, excuses: Sequence[str], *, weighty: bool) -> Severity:
+    if len(excuses) > 1 or all(claim.kind in _OF_COST for claim in comparison.claims):
+        return Severity.NOTE
+    return Severity.MAJOR if weighty and not excuses else Severity.MINOR
+
+
+def _beyond(comparison: Comparison, claims: Claims, found: Beside, panel: Panel) -> Flagged:
+    """Say on which recomputed metrics the method is worse."""
+    excuses = _excuses(claims, found)
+    in_code = [cell for cell in panel.worse if cell.name in panel.named]
+    turned = any(panel.reverses(cell) for cell in in_code or panel.worse)
+    severity = _weight(comparison, excuses, weighty=turned)
+    if not in_code:
+        plain = turned and not excuses and severity is not Severity.NOTE
+        severity = Severity.MINOR if plain else Severity.NOTE
+    worse = [cell.said() for cell in panel.worse]
+    more = f", and {len(worse) - _MOST} more" if len(worse) > _MOST else ""
+    own = panel.won[0]
+    said = [
+        f"recomputed from the predictions, {', '.join(worse[:_MOST])}{more} than the baseline's, "
+        f"where `{own.name}` is better by {own.gain.estimate:.2g} (n = {own.n[0]} + {own.n[1]}); "
+        "no table shows it",
+        f"the code names it at {panel.named[in_code[0].name]} and the metrics files do not hold it"
+        if in_code
+        else "nothing shows that the authors computed it",
+    ]
+    if excuses:
+        said.append(f"in its favour: {', '.join(excuses)}")
+    return Flagged(
+        message="; ".join(said),
+        kind=Kind.OMISSION if in_code else Kind.UNSUPPORTED,
+        severity=severity,
+        seen=tuple(
+            Quantity(
+                name=f"gain in {cell.name}, recomputed, n = {cell.n[0]} + {cell.n[1]}",
+                value=cell.gain.estimate,
+                level=Level.FORENSIC,
+                source=panel.source,
+            )
+            for cell in (*panel.worse[:_MOST], own)
+        ),
+        at=comparison.place,
+        fix=_fix(panel.worse),
+    )
+
+
+def _none_recomputed(panel: Panel) -> str:
+    if not panel.cells:
+        return ""
+    return f"; nor is it on those recomputed from predictions ({_names(_of(panel.cells))})"
 
 
 def _excuses(claims: Claims, found: Beside) -> list[str]:
@@ -154,7 +231,7 @@ def _none_worse(found: Beside) -> str:
     )
 
 
-def _limit(found: Beside) -> str:
+def _limit(found: Beside, panel: Panel) -> str:
     parts = ["would have seen only what the evaluation writes into its metrics files as one number"]
     if found.same:
         same = [f"{name} as {of}" for name, of in list(found.same.items())[:_MOST]]
@@ -163,6 +240,8 @@ def _limit(found: Beside) -> str:
         parts.append(f"diagnostics: {_names(found.diagnostics)}")
     if found.admitted:
         parts.append(f"left out by the authors' own list: {_names(found.admitted)}")
+    if panel.why:
+        parts.append(f"no standard metric was recomputed from predictions ({panel.why})")
     if found.full:
         parts.append("of more than 200 numbers those with names of standard metrics, and the first")
     return "; ".join(parts)

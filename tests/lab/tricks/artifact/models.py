@@ -5,14 +5,15 @@ from torch import nn
 
 def build(pool="avg", width=8):
     """Three convolutions and a linear layer: (batch, 1, side, side) to (batch, 10) logits."""
+    act = nn.ReLU
     model = nn.Sequential(
         nn.Conv2d(1, width, 3, 1, 1),
-        nn.ReLU(),
+        act(),
         nn.Conv2d(width, 2 * width, 3, 2, 1),
-        nn.ReLU(),
+        act(),
         pooling(pool, 2 * width),
         nn.Conv2d(2 * width, 2 * width, 3, 1, 1),
-        nn.ReLU(),
+        act(),
         nn.AdaptiveAvgPool2d(2),
         nn.Flatten(),
         nn.Linear(8 * width, 10),

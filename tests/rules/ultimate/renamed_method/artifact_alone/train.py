@@ -1,0 +1,3 @@
+from models import PolyFocus
+
+network = PolyFocus(8)
