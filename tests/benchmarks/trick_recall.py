@@ -6,7 +6,7 @@ Runs `repcheck check` with real trainings on every case of `tests/lab/tricks` an
 trick, whether the blatant and the subtle form are found (or, where only a person can decide, the
 material prepared and the question asked), what the honest twin is accused of, and the seconds and
 trainings that it took; the table stands in the first figure's `tricks`. `--quick` leaves out the
-cases with more than one seed an arm, and says how many ran. With REPCHECK_LAB_RESULTS=FILE in the
+cases with more than one seed an arm, and says how many ran. With REPCHECK_LAB_RESULTS=DIR in the
 environment every outcome is kept there, and a case is not run again while neither the case, the
 artifact nor the package has changed.
 """
@@ -60,20 +60,20 @@ def state(path: Path) -> str:
 
 
 def run(chosen: list[Path], kept: Path | None) -> dict[Path, dict[str, Any]]:
-    """Run the cases, taking from a file what it holds of them already."""
-    known: dict[str, Any] = {}
-    if kept is not None and kept.exists():
-        known = json.loads(kept.read_text(encoding="utf-8"))
+    """Run the cases, taking what a folder holds of them already."""
     found = {}
     for path in chosen:
-        name, now = str(path.relative_to(LAB)), state(path)
-        if known.get(name, {}).get("state") != now:
-            known[name] = outcome(load_case(path)) | {"state": now}
-            wrong = "WRONG" if known[name]["problems"] else "ok"
-            print(f"{wrong:<6}{name}  {known[name]['seconds']} s", file=sys.stderr, flush=True)
-            if kept is not None:
-                kept.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        found[path] = known[name]
+        file = None if kept is None else kept / f"{path.parent.name}-{path.stem}.json"
+        now = state(path)
+        known = json.loads(file.read_text(encoding="utf-8")) if file and file.exists() else {}
+        if known.get("state") != now:
+            known = outcome(load_case(path)) | {"state": now}
+            wrong = "WRONG" if known["problems"] else "ok"
+            said = f"{wrong:<6}{path.relative_to(LAB)}  {known['seconds']} s"
+            print("\n      ".join([said, *known["problems"]]), file=sys.stderr, flush=True)
+            if file is not None:
+                file.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        found[path] = known
     return found
 
 
