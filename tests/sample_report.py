@@ -451,6 +451,7 @@ def sample() -> Json:
         "isolation": {"level": "limits", "words": "limits only", "network": "not restricted"},
         "artifact": {"root": "mnist1d", "commit": "18e2032", "tree_sha256": "77aa" * 16},
         "thresholds": [{"rule": "RC102", "option": "slack", "value": 0.2, "default": 0.05}],
+        "answers": [],
         "seed_salt": "",
         "headline": {
             "sentence": "The headline claim, “The CNN beats the MLP by 26 points”, does not come "
