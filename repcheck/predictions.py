@@ -8,7 +8,9 @@ rest would be one of another test set.
 
 from __future__ import annotations
 
+import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -26,6 +28,11 @@ ARRAYS_CAP = 2**29
 MOST_MEMBERS = 64
 HEADER_CAP = 10_000
 MOST_CLASSES = 10_000
+MOST_LETTERS = 1_000
+"""Of one name of an example or a class."""
+MOST_AXES = 8
+LARGEST = 1e100
+"""Of a number: its square, and a sum of many, is still one."""
 SUM_SLACK = 1e-2
 _CHANNELS = (1, 3)
 
@@ -114,9 +121,12 @@ def _floats(cells: Sequence[str]) -> npt.NDArray[np.float64] | None:
 
 
 def _coded(label: list[str], pred: list[str], path: str) -> tuple[Array, Array, tuple[str, ...]]:
-    classes, codes = np.unique(np.array([*label, *pred]), return_inverse=True)
+    classes = sorted({*label, *pred})
     _few(len(classes), path)
-    return codes[: len(label)], codes[len(label) :], tuple(str(one) for one in classes)
+    _short(classes, path)
+    code = {name: at for at, name in enumerate(classes)}
+    found = (np.array([code[one] for one in cells], dtype=np.int64) for cells in (label, pred))
+    return (*found, tuple(classes))
 
 
 # --- both forms ---------------------------------------------------------------------------------
@@ -126,7 +136,9 @@ def _index(cells: Sequence[Any], path: str) -> Array:
     try:
         index: Array = np.array([int(cell) for cell in cells], dtype=np.int64)
     except (ValueError, OverflowError):
-        index = np.array([str(cell) for cell in cells])
+        texts = [str(cell) for cell in cells]
+        _short(texts, path)
+        index = np.array(texts)
     kept, counts = np.unique(index, return_counts=True)
     if len(kept) < len(index):
         twice = str(kept[int(np.argmax(counts > 1))])[:SHOWN]
@@ -134,10 +146,23 @@ def _index(cells: Sequence[Any], path: str) -> Array:
     return index
 
 
+def _short(names: Sequence[str], path: str) -> None:
+    # In an array each takes the space of the longest.
+    longest = max(names, key=len)
+    if len(longest) > MOST_LETTERS or 4 * len(longest) * len(names) > ARRAYS_CAP:
+        raise Unreadable(
+            f"{path}: {longest[:SHOWN]!r}... has {len(longest):,} letters; examples and classes go"
+            " by numbers or short names"
+        )
+
+
 def _finite(values: Array, name: str, path: str) -> Array:
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        row = int(np.argmax(~np.isfinite(values.reshape(len(values), -1)).all(axis=1)))
-        raise Unreadable(f"{path}: {name} is not a finite number in row {row + 1}")
+    if values.dtype.kind == "f":
+        most = min(LARGEST, float(np.finfo(values.dtype).max))
+        rows = (np.abs(values) <= most).reshape(len(values), -1).all(axis=1)
+        if not rows.all():
+            row = int(np.argmin(rows))
+            raise Unreadable(f"{path}: {name} is not a finite number in row {row + 1}")
     return values
 
 
@@ -222,8 +247,11 @@ def _made(path: str, index: Array, label: Array, pred: Array, table: Array | Non
         return Predictions(path=path, kind=kind, index=index, label=label, pred=pred)
     if not whole:
         return Predictions(path=path, kind="numbers", index=index, label=label, pred=pred)
-    if table is not None and (table.ndim != 2 or len(table) != len(index)):
-        raise Unreadable(f"{path}: p must be examples x classes, not {table.shape}")
+    if table is not None and (
+        table.ndim != 2 or len(table) != len(index) or table.dtype.kind == "U"
+    ):
+        what = "text" if table.dtype.kind == "U" else f"of the shape {table.shape}"
+        raise Unreadable(f"{path}: p must be numbers, examples x classes, and is {what}")
     return _of_classes(path, index, label, pred, table)
 
 
@@ -244,7 +272,7 @@ def _members(file: IO[bytes], path: str, wanted: set[str]) -> dict[str, Array]:
             if len(entries) > MOST_MEMBERS:
                 raise Unreadable(f"{path} holds {len(entries):,} arrays")
             chosen = [one for one in entries if one.filename.removesuffix(".npy") in wanted]
-            if len({one.filename for one in chosen}) < len(chosen):
+            if len({one.filename.removesuffix(".npy") for one in chosen}) < len(chosen):
                 raise Unreadable(f"{path} holds one array twice")
             if sum(one.file_size for one in chosen) > ARRAYS_CAP:
                 raise Unreadable(
@@ -257,7 +285,8 @@ def _members(file: IO[bytes], path: str, wanted: set[str]) -> dict[str, Array]:
             return found
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, OSError) as error:
         raise Unreadable(f"{path} is not an npz file: {str(error)[:SHOWN]}") from None
-    except (NotImplementedError, RuntimeError, OverflowError) as error:  # encrypted, odd packing
+    # Encrypted, packed in an odd way, or with names that are no text.
+    except (NotImplementedError, RuntimeError, OverflowError, UnicodeError) as error:
         raise Unreadable(f"{path} cannot be unpacked: {str(error)[:SHOWN]}") from None
 
 
@@ -272,15 +301,19 @@ def _array(member: IO[bytes], about: zipfile.ZipInfo, path: str) -> Array:
         if version not in readers:
             raise Unreadable(f"{path}: {name} is of an unknown format {version}")
         shape, fortran, dtype = readers[version](member, max_header_size=HEADER_CAP)
-    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError) as error:
+    except (
+        ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError,
+        tokenize.TokenError,
+    ) as error:  # fmt: skip
         raise Unreadable(f"{path}: {name} is no array: {str(error)[:SHOWN]}") from None
-    if dtype.hasobject or dtype.kind not in "iufbU" or dtype.itemsize == 0:
+    plain = dtype.kind in "iufbU" and (dtype.kind == "U" or dtype.itemsize <= 8)
+    if dtype.hasobject or not plain or dtype.itemsize == 0:
         raise Unreadable(f"{path}: {name} holds {str(dtype)[:SHOWN]}; only plain numbers are read")
-    size = dtype.itemsize
-    for length in shape:
-        if length < 0:
-            raise Unreadable(f"{path}: {name} has the impossible shape {shape}")
-        size *= length
+    if len(shape) > MOST_AXES or any(
+        isinstance(one, bool) or not 0 <= one <= ARRAYS_CAP for one in shape
+    ):
+        raise Unreadable(f"{path}: {name} has the impossible shape {str(shape)[:SHOWN]}")
+    size = dtype.itemsize * math.prod(shape)
     content = member.read(ARRAYS_CAP + 1) if size <= ARRAYS_CAP else b""
     if size != len(content):
         raise Unreadable(f"{path}: {name} is shorter or longer than its header says")

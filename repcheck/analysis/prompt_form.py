@@ -239,10 +239,15 @@ def slots_of(bodies: Sequence[str], most: int = 8) -> list[tuple[str, str, tuple
                 fills.setdefault(place, {}).setdefault(n, word)
     found = [(place, fill) for place, fill in fills.items() if _varies(fill, least)]
     found.sort(key=lambda one: (not _is_marked(one[0]), -len(one[1])))
+    # What all prompts say around a hint is no part of the questions: then it stands at their end.
+    kept = [*found[:most], *(one for one in found[most:] if one[0] in _AT_AN_END)]
     return [
         (left, right, tuple(fill.get(n, "")[:40] for n in range(len(said))))
-        for (left, right), fill in found[:most]
+        for (left, right), fill in kept
     ]
+
+
+_AT_AN_END = (("^ ^", ""), ("", "$ $"))
 
 
 def _is_marked(place: tuple[str, str]) -> bool:

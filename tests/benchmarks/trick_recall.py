@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from repcheck.tricks import TRICKS  # noqa: E402
-from tests.lab_support import LAB, Case, cases, check, honest, load_case, problems  # noqa: E402
+from tests.lab_support import LAB, Case, cases, check, defeated, honest, load_case, problems  # noqa: E402
 
 FORMS = ("blatant", "subtle", "twin")
 
@@ -95,18 +95,22 @@ def row(number: str, found: dict[Path, dict[str, Any]]) -> dict[str, Any]:
 
 def figures(quick: bool) -> list[Figure]:
     """Run the lab; return recall on both forms and the accusations of honest papers."""
-    every = [*cases(), *honest()]
+    every = [*cases(), *honest(), *defeated()]
     chosen = [path for path in every if load_case(path).seeds == 1] if quick else every
     kept = os.environ.get("REPCHECK_LAB_RESULTS")
     found = run(chosen, Path(kept) if kept else None)
     rows = [row(trick.number, found) for trick in TRICKS]
-    others = [one for path, one in found.items() if path.parent.name == "honest"]
+    others, hidden = (
+        [one for path, one in found.items() if path.parent.name == kind]
+        for kind in ("honest", "defeated")
+    )
     blatant, subtle = ([o for o in rows if o[form] != "0/0"] for form in ("blatant", "subtle"))
     share = 100 * sum(one["subtle_found"] for one in subtle) / max(1, len(subtle))
     accused = sum(one["accused"] for one in [*rows, *others])
     told = {
         "tricks": [{k: v for k, v in one.items() if not k.endswith("_found")} for one in rows],
         "honest": f"{sum(not one['problems'] for one in others)}/{len(others)}",
+        "defeated": f"{sum(not one['problems'] for one in hidden)}/{len(hidden)}",
         "ran": f"{len(chosen)} of {len(every)} cases",
         "not_as_expected": {
             str(path.relative_to(LAB)): o["problems"] for path, o in found.items() if o["problems"]
