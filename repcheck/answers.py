@@ -102,6 +102,8 @@ def _answer(file: str, node: Node, known: Mapping[str, Rule]) -> Answer:
     _among(place, "answer", given["answer"], SAID)
     _among(place, "decides", given.get("decides"), DECIDES)
     _among(place, "severity", given.get("severity"), tuple(Severity))
+    if given["answer"] == "unclear" and "decides" in given:
+        raise UsageError(f"{place}: what is `unclear` decides nothing; remove `decides`")
     severity = Severity(given["severity"]) if "severity" in given else None
     said = {key: value for key, value in given.items() if key not in {"rule", "severity"}}
     return Answer(rule=code, severity=severity, place=place, **said)
@@ -119,21 +121,28 @@ def answered(
 
     An answer does one of: `resolved`, `lowered`, `kept` (the finding stays as it is: it was
     measured, or weighs less already), `noted` (it changes nothing), `no question` (nothing asks).
+    Where some decide for and some against, the question stays open.
     """
     done = ["no question"] * len(answers)
     made = []
     for judgement in judgements:
         now = judgement
-        for i, answer in enumerate(answers):
-            if answer.concerns(judgement):
-                now, what = _applied(now, answer)
-                done[i] = what if done[i] in {"no question", "noted"} else done[i]
+        mine = [(i, one) for i, one in enumerate(answers) if one.concerns(judgement)]
+        if _asks(judgement) and len({one.decides for _, one in mine} - {""}) > 1:
+            mine = [(i, replace(one, decides="")) for i, one in mine]
+        for i, answer in mine:
+            now, what = _applied(now, answer)
+            done[i] = what if done[i] in {"no question", "noted"} else done[i]
         made.append(now)
     return made, [_told(answer, what) for answer, what in zip(answers, done, strict=True)]
 
 
+def _asks(judgement: Judgement) -> bool:
+    return judgement.state is State.UNDETERMINED and judgement.reason is Reason.NEEDS_HUMAN
+
+
 def _applied(judgement: Judgement, answer: Answer) -> tuple[Judgement, str]:
-    if judgement.state is State.UNDETERMINED and judgement.reason is Reason.NEEDS_HUMAN:
+    if _asks(judgement):
         return (
             (_resolved(judgement, answer), "resolved") if answer.decides else (judgement, "noted")
         )

@@ -125,8 +125,8 @@ def _coded(label: list[str], pred: list[str], path: str) -> tuple[Array, Array, 
     _few(len(classes), path)
     _short(classes, path)
     code = {name: at for at, name in enumerate(classes)}
-    found = (np.array([code[one] for one in cells], dtype=np.int64) for cells in (label, pred))
-    return (*found, tuple(classes))
+    right, said = (np.array([code[one] for one in cells]) for cells in (label, pred))
+    return right, said, tuple(classes)
 
 
 # --- both forms ---------------------------------------------------------------------------------
@@ -309,11 +309,10 @@ def _array(member: IO[bytes], about: zipfile.ZipInfo, path: str) -> Array:
     plain = dtype.kind in "iufbU" and (dtype.kind == "U" or dtype.itemsize <= 8)
     if dtype.hasobject or not plain or dtype.itemsize == 0:
         raise Unreadable(f"{path}: {name} holds {str(dtype)[:SHOWN]}; only plain numbers are read")
-    if len(shape) > MOST_AXES or any(
-        isinstance(one, bool) or not 0 <= one <= ARRAYS_CAP for one in shape
-    ):
-        raise Unreadable(f"{path}: {name} has the impossible shape {str(shape)[:SHOWN]}")
     size = dtype.itemsize * math.prod(shape)
+    odd = len(shape) > MOST_AXES or any(isinstance(one, bool) or one < 0 for one in shape)
+    if odd or (not size and max(shape) > ARRAYS_CAP):
+        raise Unreadable(f"{path}: {name} has the impossible shape {str(shape)[:SHOWN]}")
     content = member.read(ARRAYS_CAP + 1) if size <= ARRAYS_CAP else b""
     if size != len(content):
         raise Unreadable(f"{path}: {name} is shorter or longer than its header says")

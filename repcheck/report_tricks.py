@@ -7,7 +7,8 @@ Beside its state, the counts by state and its rules, each has::
               "present, harmless"        seen, and the gain survives without it
               "present, effect unknown"  seen, and no valid arm says what it does to the gain
               "absent"                   every rule of it that applies ran and was cleared by what
-                                         was observed, nothing of it being open
+                                         was observed, nothing of it being open; what a person
+                                         cleared (level human) was judged, and not observed
               null                       none of these: open, not applicable, or no matter of arms
     by        the rule whose answer gives the state and the message, or null
     effect    the same of a trick that was seen, in older words
@@ -96,24 +97,46 @@ def standing(
     if any(one.state is State.FLAGGED for one in arms):
         return EXPLAINS
     if seen:
-        return HARMLESS if _survives(seen, arms, claims) else UNKNOWN
+        return HARMLESS if _survives(seen, arms, rules, claims) else UNKNOWN
     states = {one.state for one in judgements if not one.is_note}
     cleared = [one for one in facts if one.state is State.CLEARED]
     if states & (_OPEN | {State.FLAGGED}) or not cleared:
         return None
-    observed = all(one.level and one.level.rank >= Level.OBSERVED.rank for one in cleared)
+    observed = all(
+        one.level and one.level is not Level.HUMAN and one.level.rank >= Level.OBSERVED.rank
+        for one in cleared
+    )
     return ABSENT if observed else None
 
 
 def _survives(
-    seen: Sequence[Judgement], arms: Sequence[Judgement], claims: Sequence[Claim]
+    seen: Sequence[Judgement],
+    arms: Sequence[Judgement],
+    rules: Mapping[str, Rule],
+    claims: Sequence[Claim],
 ) -> bool:
-    survived = {claim for one in arms if one.state is State.CLEARED for claim in one.claims}
-    bearing = Bearing(seen)
-    at_stake = {
-        claim.id.get("-") for claim in claims if claim.baselines.get(()) and bearing.on(claim)
-    }
-    return bool(survived) and survived >= at_stake and not any(one.state in _OPEN for one in arms)
+    if any(one.state in _OPEN for one in arms):
+        return False
+    for finding in seen:
+        answering = [one for one in arms if _answers(one, finding, rules)]
+        survived = {c for one in answering if one.state is State.CLEARED for c in one.claims}
+        bearing = Bearing([finding])
+        at_stake = {c.id.get("-") for c in claims if c.baselines.get(()) and bearing.on(c)}
+        if not survived or not survived >= at_stake:
+            return False
+    return True
+
+
+def _answers(arm: Judgement, finding: Judgement, rules: Mapping[str, Rule]) -> bool:
+    """Return whether an arm is of what was found: of the same rule, or of the one with factors.
+
+    A rule that names factors of its own is answered by their arms alone; what a rule found by
+    itself on effects (a sweep of one number) says nothing of what another one found.
+    """
+    if arm.rule == finding.rule:
+        return True
+    own, other = rules.get(finding.rule), rules.get(arm.rule)
+    return bool(other and other.factors) and not (own and own.factors)
 
 
 def _page(trick: Trick) -> Json:

@@ -14,8 +14,12 @@ import pytest
 from observed_support import evidence_beside
 
 from repcheck import rules
+from repcheck.answers import Answer, answered, load_answers
+from repcheck.errors import Reason, UsageError
+from repcheck.fact import Level
 from repcheck.judge import judge
-from repcheck.rule import Judgement, Severity, State
+from repcheck.report_tricks import standing
+from repcheck.rule import Judgement, Part, Severity, State
 
 RULES = rules.load()
 OPEN = {State.UNDETERMINED, State.NOT_APPLICABLE}
@@ -318,3 +322,278 @@ def test_environments_in_processes_out_of_sight_are_not_cleared(tmp_path: Path) 
 def test_a_baseline_that_was_not_seen_is_not_called_clean(tmp_path: Path) -> None:
     found = asked(tmp_path, "RC509b", MAZE, {"ours": resets([0, 299], [290, 309])})
     assert "0 for `base`" not in found[0].message
+
+
+# --- prompts, noise, losses, people -----------------------------------------------------------
+
+
+def test_a_longer_prompt_that_is_the_contribution_accuses_nobody(tmp_path: Path) -> None:
+    about = {"train": {"command": "python ask.py --seed {seed} --out {out}"},
+             "prompt": {"template": "p.txt", "call": "lm:generate"}}  # fmt: skip
+    claims = {
+        "methods": {"ours": {"role": "proposed", **about}, "base": {"role": "baseline", **about}},
+        "metrics": ACC,
+        "claims": [{"id": "C1", "method": "ours", "baselines": ["base"], "metric": "accuracy",
+                    "improvement": 5.0, "attributed_to": ["prompt"]}],
+    }  # fmt: skip
+    put = {"via": "call", "what": "lm:generate", "count": 200, "kept": 200, "unique": 200}
+    seen = {
+        "ours": {"metrics": {"accuracy": 93.0},
+                 "prompts": {**put, "words": 80, "shots": 5, "prefix": "Think step by step."}},
+        "base": {"metrics": {"accuracy": 88.0}, "prompts": {**put, "words": 20, "prefix": "Say."}},
+    }  # fmt: skip
+    assert not accused(asked(tmp_path, "RC508", claims, seen))
+
+
+def test_a_credited_block_that_draws_random_numbers_is_a_question(tmp_path: Path) -> None:
+    side = {
+        "training": {"steps": 100, "samples": 4000, "unique": 400, "unique_by": "indices"},
+        "evaluations": [{"n": 1, "at": 100, "set": 1, "rows": 1000, "forwards": 4, "final": True}],
+        "sets": [{"id": 1, "examples": 1000, "by": "indices", "trained_index": 0}],
+    }
+    net = ["conv2d conv:Conv2d 8x8x8 +80 kernel=[3,3] <-1", "linear fc:Linear 10 +330"]
+    claims = {
+        "datasets": {"d": {"ood": True}},
+        "defaults": {"dataset": "d", "augmentation": []},
+        "methods": {
+            name: {"role": role, "train": {"command": "python t.py --seed {seed} --out {out}"}}
+            for name, role in (("ours", "proposed"), ("base", "baseline"))
+        },
+        "metrics": ACC,
+        "claims": [{"id": "C1", "method": "ours", "baselines": ["base"], "metric": "accuracy",
+                    "improvement": 5.0, "attributed_to": ["stochastic_gate"]}],
+    }  # fmt: skip
+    drawn = ["add gate:StochasticGate 1x8x8 by=chance <-1", net[0].removesuffix(" <-1"), net[1]]
+    found = asked(
+        tmp_path, "RC510", claims, {"ours": {**side, "net": drawn}, "base": {**side, "net": net}}
+    )
+    assert states(found) == {State.UNDETERMINED}
+
+
+@pytest.mark.parametrize("name", ["entropy_bonus", "kl"])
+def test_a_small_term_that_works_by_adding_up_is_not_called_inert(
+    tmp_path: Path, name: str
+) -> None:
+    about = {"train": {"command": "python t.py --seed {seed} --out {out}"}}
+    main = {"name": "cross_entropy", "weight": 1.0}
+    claims = {
+        "methods": {
+            "ours": {"role": "proposed", "losses": [main, {"name": name, "weight": 0.01}], **about},
+            "base": {"role": "baseline", "losses": [main], **about},
+        },
+        "metrics": ACC,
+        "claims": [{"id": "C1", "method": "ours", "baselines": ["base"], "metric": "accuracy",
+                    "improvement": 5.0}],
+    }  # fmt: skip
+    terms = [{"share": 0.999, "mean": 0.999, "top": 1.0, "small": 0.0, "op": "NllLossBackward0"},
+             {"share": 0.001, "mean": 0.001, "top": 0.002, "small": 1.0, "op": "MulBackward0"}]  # fmt: skip
+    seen = {"losses": [{"n": 31, "calls": 250, "steps": [2, 248], "terms": terms}]}
+    found = asked(tmp_path, "RC401", claims, {"ours": seen, "base": {}})
+    assert not accused(found)
+
+
+def test_a_study_with_people_contradicts_no_claim_on_accuracy(tmp_path: Path) -> None:
+    """People see no difference; nobody claims that they do."""
+    rows = ["rater,item,preferred,left"]
+    for rater in range(6):
+        for item in range(20):
+            left = "ours" if (rater + item) % 2 else "base"
+            liked = "ours" if (rater * 7 + item * 3) % 4 < 2 else "base"
+            rows.append(f"r{rater},i{item},{liked},{left}")
+    (tmp_path / "ratings.csv").write_text("\n".join(rows) + "\n")
+    claims = {
+        "datasets": {"d": {"public": True}},
+        "methods": {"ours": {"role": "proposed"}, "base": {"role": "baseline"}},
+        "metrics": ACC,
+        "claims": [{"id": "C1", "method": "ours", "baselines": ["base"], "metric": "accuracy",
+                    "improvement": 5.0}],
+        "human_evaluation": {"raters": 6, "items": 20, "randomised": True, "blinded": True,
+                             "order_counterbalanced": True, "raw_ratings": "ratings.csv"},
+    }  # fmt: skip
+    found = asked(tmp_path, "RC511", claims, {})
+    assert not [one for one in accused(found) if "do not show" in one or "the sign" in one]
+
+
+# --- leaks, references, releases --------------------------------------------------------------
+
+
+def test_a_set_without_a_leak_clears_nothing_beside_one_with_a_leak(tmp_path: Path) -> None:
+    claims = {
+        "datasets": {"d": {"train": {"size": 1300}}},
+        "methods": {"ours": {"role": "proposed", "train": {"command": "python t.py --seed {seed}"}}},
+        "metrics": ACC,
+        "claims": [{"id": "C1", "method": "ours", "dataset": "d", "metric": "accuracy",
+                    "value": 93.0}],
+    }  # fmt: skip
+    seen = {
+        "training": {"steps": 100, "samples": 13000, "unique": 1300, "unique_by": "indices"},
+        "sets": [
+            {"id": 1, "examples": 500, "by": "indices", "trained_index": 100,
+             "trained_storage": 100},
+            {"id": 2, "examples": 600, "by": "indices", "trained_index": 0, "trained_storage": 0},
+        ],
+        "evaluations": [
+            {"n": 1, "at": 50, "set": 1, "rows": 500, "forwards": 5},
+            {"n": 2, "at": 100, "set": 1, "rows": 500, "forwards": 5},
+            {"n": 3, "at": 100, "set": 2, "rows": 600, "forwards": 5, "final": True},
+        ],
+    }  # fmt: skip
+    found = asked(tmp_path, "RC509", claims, {"ours": seen})
+    assert states(found) == {State.UNDETERMINED}
+
+
+def test_references_of_an_unknown_unit_accuse_nobody(tmp_path: Path) -> None:
+    """The scores are fractions and nobody says so; references are read as fractions as well."""
+    claims = {
+        "datasets": {"d": {"protocol": "new", "labels": {"classes": 2}}},
+        "defaults": {"dataset": "d"},
+        "methods": {"ours": {"role": "proposed"}, "base": {"role": "baseline"}},
+        "metrics": {"accuracy": {"higher_is_better": True}},
+        "claims": [{"id": "C1", "method": "ours", "baselines": ["base"], "metric": "accuracy",
+                    "improvement": 0.2}],
+    }  # fmt: skip
+    seen = {
+        "ours": [{"seed": k, "dataset": "d", "metrics": {"accuracy": 0.9}} for k in range(3)],
+        "base": [{"seed": k, "dataset": "d", "metrics": {"accuracy": 0.7}} for k in range(3)],
+        "trivial references on d": {
+            "of": "ours", "arm_kind": "reference", "dataset": "d", "metrics": {"accuracy": 0.6},
+            "others": {"references.json:knn3": 0.6, "references.json:majority": 0.5},
+        },
+    }  # fmt: skip
+    assert not accused(asked(tmp_path, "RC505", claims, seen))
+
+
+@pytest.mark.parametrize("code", ["RC602", "RC602b"])
+@pytest.mark.parametrize(
+    "why",
+    [
+        "FileNotFoundError: [Errno 2] No such file or directory: 'data/mnist.npz'",
+        "FileNotFoundError: [Errno 2] No such file or directory: '/data/squad/train.json'",
+        "FileNotFoundError: [Errno 2] No such file or directory: 'cifar/batches.pkl'",
+        "ModuleNotFoundError: No module named 'wandb'",
+    ],
+)
+def test_data_and_packages_that_are_not_here_accuse_nobody(
+    tmp_path: Path, code: str, why: str
+) -> None:
+    (tmp_path / "code" / "loggers").mkdir(parents=True)
+    (tmp_path / "code" / "loggers" / "wandb.py").write_text("import wandb\n")
+    (tmp_path / "code" / "loggers" / "__init__.py").write_text("")
+    (tmp_path / "code" / "t.py").write_text("print(1)\n")
+    claims = {
+        "artifact": {"root": "code"},
+        "methods": {"ours": {"role": "proposed",
+                             "train": {"command": "python t.py --seed {seed} --out {out}"}}},
+        "metrics": ACC,
+        "claims": [{"id": "C1", "method": "ours", "metric": "accuracy", "value": 93.0}],
+    }  # fmt: skip
+    run = {"probe": False, "status": "nonzero", "reason": f"the command exited with 1: {why}"}
+    assert not accused(asked(tmp_path, code, claims, {"ours": run}))
+
+
+# --- what persons say -------------------------------------------------------------------------
+
+
+ANSWER = "{rule: RC402, about: ours, text: why, by: A. Reviewer, date: 2026-01-31"
+
+
+def opened() -> Judgement:
+    return Judgement(
+        rule="RC402", name="inflated-formalism", trick="4.2", subject_kind="method",
+        subject_id="ours", state=State.UNDETERMINED, part=Part.PROTOCOL, message="is it new?",
+        reason=Reason.NEEDS_HUMAN,
+    )  # fmt: skip
+
+
+def answers_in(folder: Path, *said: str) -> tuple[Answer, ...]:
+    listed = "".join(f"  - {ANSWER}, {one}}}\n" for one in said)
+    (folder / "answers.yaml").write_text(f"answers:\n{listed}")
+    return load_answers(folder / "answers.yaml")
+
+
+def test_an_answer_that_is_unclear_decides_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unclear"):
+        answers_in(tmp_path, "answer: unclear, decides: cleared")
+
+
+def test_two_persons_who_differ_leave_the_question_open(tmp_path: Path) -> None:
+    both = answers_in(tmp_path, "answer: no, decides: cleared", "answer: yes, decides: flagged")
+    made, told = answered([opened()], both)
+    assert made[0].state is State.UNDETERMINED
+    assert {one["effect"] for one in told} == {"noted"}
+
+
+def test_what_a_person_cleared_is_not_shown_as_absent(tmp_path: Path) -> None:
+    made, _ = answered([opened()], answers_in(tmp_path, "answer: no, decides: cleared"))
+    assert made[0].state is State.CLEARED
+    assert standing(made, RULES, ()) is None
+
+
+def said(rule: str, part: Part, state: State) -> Judgement:
+    return Judgement(
+        rule=rule, name="-", trick=f"{rule[2]}.{int(rule[3:5])}", subject_kind="comparison",
+        subject_id="ours-vs-base", state=state, part=part, message="-", level=Level.RERUN,
+        severity=Severity.MAJOR if state is State.FLAGGED else None, claims=("C1",),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("finding", "arm", "stands"),
+    [
+        ("RC509", "RC509", "present, harmless"),
+        ("RC101b", "RC101", "present, harmless"),
+        ("RC509b", "RC509", "present, effect unknown"),
+        ("RC203", "RC203b", "present, effect unknown"),
+    ],
+)
+def test_an_arm_shows_only_what_it_is_of_to_be_harmless(
+    finding: str, arm: str, stands: str
+) -> None:
+    both = [said(finding, Part.PROTOCOL, State.FLAGGED), said(arm, Part.EFFECT, State.CLEARED)]
+    assert standing(both, RULES, ()) == stands
+
+
+def test_a_component_whose_parameters_may_change_it_is_a_question(tmp_path: Path) -> None:
+    """A gate that starts closed leaves SiLU, until it is trained."""
+    claims = {
+        "methods": {"ours": {"role": "proposed", "components": [
+            {"name": "GatedCurve", "kind": "module", "claimed_novel": True}]}},
+        "metrics": ACC,
+        "claims": [{"id": "C1", "method": "ours", "metric": "accuracy", "value": 93.0}],
+    }  # fmt: skip
+    one = {"cls": "models.GatedCurve", "module": "act", "params": 1, "known": "SiLU",
+           "diff": 1e-7, "n": 192, "of": 44, "scales": [0.01, 1, 100]}  # fmt: skip
+    found = asked(tmp_path, "RC402", claims, {"ours": {"equals": [one]}})
+    assert states(found) == {State.UNDETERMINED}
+
+
+@pytest.mark.parametrize("fitted", [{"knn3": 0.6, "majority": 0.5}, {"knn3": 0.6}])
+def test_references_beside_an_unknown_chance_accuse_nobody(
+    tmp_path: Path, fitted: dict[str, float]
+) -> None:
+    """Of two classes, which nobody states: 60 is far from 66 when 50 is chance."""
+    claims = {
+        "datasets": {"d": {"protocol": "new"}},
+        "defaults": {"dataset": "d"},
+        "methods": {"ours": {"role": "proposed"}, "base": {"role": "baseline"}},
+        "metrics": ACC,
+        "claims": [{"id": "C1", "method": "ours", "baselines": ["base"], "metric": "accuracy",
+                    "improvement": 8.0}],
+    }  # fmt: skip
+    seen = {
+        "ours": [{"seed": k, "dataset": "d", "metrics": {"accuracy": 66.0}} for k in range(3)],
+        "base": [{"seed": k, "dataset": "d", "metrics": {"accuracy": 58.0}} for k in range(3)],
+        "trivial references on d": {
+            "of": "ours", "arm_kind": "reference", "dataset": "d", "metrics": {"accuracy": 60.0},
+            "others": {f"references.json:{name}": value for name, value in fitted.items()},
+        },
+    }  # fmt: skip
+    assert not accused(asked(tmp_path, "RC505", claims, seen))
+
+
+def test_padding_of_sequences_counts_for_nothing(tmp_path: Path) -> None:
+    claims = two({"accuracy": {**ACC["accuracy"], "n_test": 2}}, file="preds.npz")
+    np.savez(tmp_path / "preds.npz", index=[0, 1], label=[[1, -100], [2, 3]], pred=[[1, 9], [2, 9]])
+    run = ran(0, "accuracy", 66.67) | {"predictions": "preds.npz"}
+    found = asked(tmp_path, "RC603b", claims, {"ours": [run]})
+    assert State.CLEARED in states(found)

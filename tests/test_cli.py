@@ -197,7 +197,8 @@ def test_an_output_folder_inside_the_artifact_is_no_part_of_it_however_it_is_nam
     tmp_path: Path,
 ) -> None:
     paper(tmp_path, VALUE.replace("root: art", "root: ."))
-    (tmp_path / "art" / "train.py").rename(tmp_path / "train.py")
+    for name in ("train.py", "data.csv"):
+        (tmp_path / "art" / name).rename(tmp_path / name)
     for file in ("claims.yaml", f"../{tmp_path.name}/claims.yaml", tmp_path / "claims.yaml"):
         done = repcheck("run", "-y", file, "--seeds", "2", "-o", "out", cwd=tmp_path)
         assert done.returncode == 0, done.stderr

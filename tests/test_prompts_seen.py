@@ -122,7 +122,7 @@ def test_a_hint_is_a_place_that_is_filled_and_the_words_of_a_text_are_none() -> 
 
 def test_a_hint_in_every_prompt_is_a_place_at_the_end_of_what_they_share() -> None:
     topics = ("sport", "travel", "science")
-    bodies = [f"{topics[n % 3]}] {'a b c d e f'.split()[n % 6]} number {n}" for n in range(60)]
+    bodies = [f"{topics[n % 3]}] {'abcdef'[n % 6]} number {n}" for n in range(60)]
     ends = [words for left, right, words in slots_of(bodies) if (left, right) == ("^ ^", "")]
     assert [words[:3] for words in ends] == [topics]
 

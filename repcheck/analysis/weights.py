@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
 
 from repcheck.analysis.lineage import Lineage, path_of
 from repcheck.analysis.passes import Pass
@@ -17,6 +18,9 @@ LEAST_DECAY = 0.05
 """Below it lie copies in another precision, and networks that are set to the trained one."""
 FORWARDS_A_STEP = 0.5
 MOST = 500
+_NUMBERS = frozenset(
+    {".bin", ".h5", ".hdf5", ".npy", ".npz", ".pkl", ".pt", ".pth", ".safetensors"}
+)
 _STATE = ("optim", "epoch", "scheduler", "global_step", "iteration", "loops", "trainer")
 
 
@@ -198,6 +202,34 @@ def _loads(process: Process, before: set[str], mine: Mapping[str, float]) -> Ite
             or any(one.flag("optimizer") for one in used),
             trained=_into_trained(roots, used),
         )
+    for place, event in enumerate(events):
+        source = next((one for one in reversed(events[:place]) if one.kind == "load"), None)
+        if event.flag("by_hand") and (source is None or source.step != event.step):
+            yield _by_hand(process, event, before, mine)
+
+
+def _by_hand(
+    process: Process, event: Event, before: set[str], mine: Mapping[str, float]
+) -> WeightLoad:
+    """Return weights that were copied out of a file of numbers, such as numpy's, by the artifact.
+
+    The file is the last of that kind that was opened before; which one is not known for sure.
+    """
+    opened = [
+        path_of(process, one.text("p"))
+        for one in process.record.of("open")
+        if not one.flag("w") and one.t <= event.t
+    ]
+    files = [path for path in opened if PurePosixPath(path).suffix.lower() in _NUMBERS]
+    return WeightLoad(
+        how="by hand",
+        what=files[-1] if files else "numbers of a file",
+        at=event.step,
+        changed=event.number("changed"),
+        own=bool(files)
+        and all(path in before or mine.get(path, event.t + 1) <= event.t for path in files),
+        trained=_into_trained(roots_of(process), [event]),
+    )
 
 
 def _into_trained(roots: Mapping[int, Root], used: list[Event]) -> bool | None:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Self
 
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact, Level, Quantity
+from repcheck.facts.controls import NUMERIC
 from repcheck.facts.source_code import SourceCode
 from repcheck.runs import Run, Runs, Status
 
@@ -21,7 +22,14 @@ _MODULE = re.compile(
 )
 _RELATIVE = re.compile(r"attempted relative import|No module named '__main__\.")
 _FILE = re.compile(r"No such file or directory: '([^']*)'")
-_WEIGHTS = re.compile(r"\.(?:pt|pth|ckpt|safetensors|bin|h5|npz|onnx|pkl|joblib|ya?ml|toml|json)$")
+_WEIGHTS = re.compile(
+    r"\.(?:ckpt|safetensors|onnx|ya?ml|toml)$"
+    r"|(?:weight|model|checkpoint|ckpt|config|init|best|last|epoch)[^/]*"
+    r"\.(?:pt|pth|bin|h5|npz|pkl|joblib|json)$|\.pth?$",
+    re.IGNORECASE,
+)
+_DATA = re.compile(r"(?:^|/)(?:data|datasets?|\.cache|\.keras)/", re.IGNORECASE)
+"""What lies there is data, or was to be downloaded, whatever its form."""
 _HARDWARE = re.compile(
     r"CUDA|NVIDIA|cudnn|\bGPU\b|\bMPS\b|\bXLA\b|\bTPU\b|nccl|out of memory", re.I
 )
@@ -67,18 +75,29 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts(Fact):
-    """The attempts of every method that was run; runs that the machine lost are none."""
+    """The attempts of every method that was run; runs that the machine lost are none.
+
+    `own` are the names of the artifact's modules and of their folders, `top` those at its root: a
+    module of its own that lies deeper may bear the name of a package that is not installed.
+    """
 
     label: ClassVar[str] = "how far the runs got"
     runs: Runs
     own: frozenset[str]
+    top: frozenset[str]
 
     @classmethod
     def draw(cls, evidence: Evidence) -> Self:
         """Take the declared runs as they are."""
         runs = tuple(run for run in evidence.runs
                      if run.arm_kind == "declared" and not run.status.infrastructure)  # fmt: skip
-        return cls(runs=runs, own=_packages(evidence) if runs else frozenset())
+        paths = _sources(evidence) if runs else ()
+        parts = [[one.removesuffix(".py") for one in path.split("/")] for path in paths]
+        return cls(
+            runs=runs,
+            own=frozenset(name for path in parts for name in path),
+            top=frozenset(path[0] for path in parts),
+        )
 
     def of(self, method: str) -> Attempt | None:
         """Return how far a method got, None where it was not run."""
@@ -104,24 +123,26 @@ class Attempts(Fact):
         if _NETWORK.search(why):
             return "data"
         if module := _MODULE.search(why):
-            return "artifact" if module[1].partition(".")[0] in self.own else "environment"
+            name = module[1]
+            mine = name.partition(".")[0] in self.own and (
+                "." in name or name in self.top or "cannot import name" in why
+            )
+            return "artifact" if mine and name.partition(".")[0] not in NUMERIC else "environment"
         if _OWN.search(why) or _RELATIVE.search(why):
             return "artifact"
         if file := _FILE.search(why):
-            return "artifact" if _WEIGHTS.search(file[1]) else "data"
+            own = _WEIGHTS.search(file[1]) and not _DATA.search(file[1])
+            return "artifact" if own else "data"
         return "environment" if run.status is Status.NOT_STARTED else "unknown"
 
 
-def _packages(evidence: Evidence) -> frozenset[str]:
-    """Return the names of the artifact's own modules."""
-
+def _sources(evidence: Evidence) -> tuple[str, ...]:
+    """Return the paths of the artifact's own modules."""
     try:
         paths = evidence.get(SourceCode).tree.paths
     except Missing:
-        return frozenset()
-    parts = (path.split("/") for path in paths if path.endswith(".py"))
-    names = (part.removesuffix(".py") for path in parts for part in path)
-    return frozenset(names)
+        return ()
+    return tuple(path for path in paths if path.endswith(".py"))
 
 
 def _reached(run: Run) -> bool:

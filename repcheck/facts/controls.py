@@ -9,6 +9,7 @@ that is counted from the model's outputs.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -16,10 +17,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from repcheck.claims.comparison import dataset_named
 from repcheck.claims.metrics import is_share
-from repcheck.claims.model import Claim, Claims, Dataset, Method, SplitPart
+from repcheck.claims.model import Claim, Claims, Dataset, Method, Metric, SplitPart
+from repcheck.errors import Missing
 from repcheck.fact import Evidence, Fact
 from repcheck.facts.evaluation_seen import finals, set_of
 from repcheck.facts.observed import DOUBTS
+from repcheck.facts.predicted import Predicted
+from repcheck.metric_names import meaning
 from repcheck.needs import datasets_of
 from repcheck.runs import Run, SeedKind, Status
 
@@ -44,7 +48,10 @@ OPAQUE = NUMERIC - {"numpy", "scipy", "pandas", "torch"}
 CODE = frozenset({".py", ".pyc", ".pyi", ".cfg", ".ini", ".toml", ".yaml", ".yml", ".md", ".lock"})
 CARRIED = frozenset({".onnx", ".pt2", ".engine", ".tflite", ".plan", ".mlmodel"})
 """Forms of a network in which something else than torch runs it."""
-LITTLE_CPU_S = 5.0
+LITTLE_CPU_S = 2.0
+"""More than a script needs that computes nothing."""
+MUCH_CPU_S = 30.0
+"""More than it takes to import the libraries."""
 _WHOLE = {"percent": 100.0, "%": 100.0, "fraction": 1.0}
 
 
@@ -62,7 +69,9 @@ class Control:
     """One control beside the declared run of the same seed, for one metric.
 
     `fed` counts the rows that were exchanged, `rows` those that the declared run evaluated at last,
-    `examples` the different ones of them (None: not known).
+    `examples` the different ones of them (None: not known). `most` is the share of the most
+    frequent class, as far as it is known; `held` says that the metric by its name holds outputs
+    against what is right, on data that were not trained on.
     """
 
     run: Run
@@ -73,6 +82,8 @@ class Control:
     fed: int
     rows: int
     examples: int | None
+    most: float | None
+    held: bool
 
     @property
     def score(self) -> float:
@@ -103,6 +114,17 @@ class Control:
         sd = math.sqrt(max(p * (1 - p), 1e-9) / self.examples)
         return abs(self.usual - chance.value) / chance.whole > SURE * sd
 
+    @property
+    def uneven(self) -> bool:
+        """Whether answers that are blind to the inputs may score as much: one class is frequent."""
+        chance = self.chance
+        if chance is None or chance.whole is None or chance.assumed or self.most is None:
+            return True
+        share = self.score / chance.whole if self.up else 1 - self.score / chance.whole
+        p = self.most
+        sd = math.sqrt(max(p * (1 - p), 1e-9) / (self.examples or 1))
+        return share <= p + SURE * sd
+
     def _above(self, score: float, chance: float) -> bool:
         return score > chance if self.up else score < chance
 
@@ -129,12 +151,16 @@ class Controls(Fact):
     claims: Claims
     runs: tuple[Run, ...]
     refused: tuple[str, ...]
+    predicted: Predicted
 
     @classmethod
     def draw(cls, evidence: Evidence) -> Self:
         """Take the runs as they are."""
         refused = tuple(one.would_decide for one in evidence.no_arms if one.change == KIND)
-        return cls(claims=evidence.claims, runs=evidence.runs, refused=refused)
+        return cls(
+            claims=evidence.claims, runs=evidence.runs, refused=refused,
+            predicted=evidence.get(Predicted),
+        )  # fmt: skip
 
     def declared(self, method: str, dataset: str, metric: str) -> list[Run]:
         """Return the runs of a method as declared that gave a metric, each seed once."""
@@ -192,6 +218,7 @@ class Controls(Fact):
             chance=self._chance(metric, dataset, declared.metrics[metric]),
             fed=sum(one.times for one in seen.surgery if one.kind == SURGERY),
             examples=about.n_test.get(0) or examples,
+            most=self._most(declared, dataset), held=_held(about),
         )  # fmt: skip
 
     def _chance(self, metric: str, dataset: str, score: float) -> Chance | None:
@@ -211,6 +238,17 @@ class Controls(Fact):
         if score <= 0:
             return None
         return Chance(value=0.0, assumed=True) if up else Chance(value=2 * score, assumed=True)
+
+    def _most(self, run: Run, dataset: str) -> float | None:
+        """Return the share of the most frequent class: of a run's predictions, else as stated."""
+        try:
+            answers = Counter(self.predicted.of(run).answers)
+        except Missing:
+            answers = Counter()
+        counts = dataset_named(self.claims, dataset).labels.counts.content
+        if not answers and isinstance(counts, tuple | list):
+            answers = Counter(dict(enumerate(map(int, counts))))
+        return max(answers.values()) / answers.total() if answers.total() else None
 
     def nothing(self, method: Method, dataset: str, metric: str) -> list[Nothing]:
         """Return the runs that gave a number, and in which nothing was seen to make it."""
@@ -271,6 +309,17 @@ def still(run: Run) -> int:
 def declared_seeds(runs: list[Run]) -> list[Run]:
     """Return runs with those of fresh seeds first: nobody chose them."""
     return sorted(runs, key=lambda run: run.seed_kind is not SeedKind.FRESH)
+
+
+def _held(metric: Metric) -> bool:
+    """Return whether a metric is one of outputs beside what is right, by its name."""
+    read = metric.from_.get("").rpartition(":")[2].partition("@")[0]
+    said = [one for one in map(meaning, (metric.id, read, metric.definition.get(""))) if one]
+    if any(one.split == "train" for one in said):
+        return False
+    if any(one.kind in {"metric", "half"} and one.family != "generation" for one in said):
+        return True
+    return is_share(metric)
 
 
 def _parts(dataset: Dataset) -> tuple[SplitPart, ...]:

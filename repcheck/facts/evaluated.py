@@ -35,7 +35,8 @@ class Side:
     """One method: what it printed (the mean over files), and what each definition gives.
 
     `matches` are the definitions under which every printed value is right, `n` the examples of a
-    file (the fewest), `rows` whether the values are the paper's and not a rerun's.
+    file (the fewest), `rows` whether the values are the paper's and not a rerun's, `lacking` how
+    many finished runs gave the number and left no predictions that can be used.
     """
 
     method: str
@@ -46,10 +47,17 @@ class Side:
     means: Mapping[str, float]
     n: int
     rows: bool
+    lacking: int = 0
 
     @classmethod
     def of(
-        cls, method: str, pairs: Sequence[Pair], files: Sequence[Scored], *, rows: bool
+        cls,
+        method: str,
+        pairs: Sequence[Pair],
+        files: Sequence[Scored],
+        *,
+        rows: bool,
+        lacking: int = 0,
     ) -> Self | None:
         """Return a side; None where no definition of the metric could be recomputed."""
         found = means(pairs) if pairs else {}
@@ -64,6 +72,7 @@ class Side:
             means=found,
             n=min(one.n for one in files),
             rows=rows,
+            lacking=lacking,
         )
 
     @property
@@ -88,6 +97,8 @@ class Sides:
     `told_apart` those whose numbers differ from the shared one's. `dropped` counts the examples
     that the baseline's files have and the method's (in the mean) have not; `ease` is by how much
     the baseline's metric improves without them, None where it is no share of right answers.
+    `strange` says that the method's files have examples which the baseline's have not: other ones,
+    or others' names for the same; nothing is dropped then.
     """
 
     ours: Side
@@ -98,6 +109,7 @@ class Sides:
     told_apart: tuple[str, ...]
     dropped: int
     ease: float | None
+    strange: bool = False
 
     @property
     def sizes(self) -> str:
@@ -153,7 +165,9 @@ class Evaluated(Fact):
             raise Inapplicable(f"{metric.id} is none that can be recomputed from predictions")
         values = Printed.of_runs([run.metrics[metric.id] for run, _, _ in kept])
         pairs = [(value, given) for value, (_, _, given) in zip(values, kept, strict=True)]
-        made = Side.of(method.id, pairs, [scored for _, scored, _ in kept], rows=False)
+        gave = sum(metric.id in run.metrics for run in self.predicted.ended(method, dataset))
+        files = [scored for _, scored, _ in kept]
+        made = Side.of(method.id, pairs, files, rows=False, lacking=gave - len(kept))
         if made is None:
             raise Inapplicable(f"{metric.id} is not defined for the predictions of {method.id}")
         return made
@@ -195,7 +209,8 @@ class Evaluated(Fact):
 
 def _sides(ours: Side, theirs: Side, metric: Metric) -> Sides:
     shared = tuple(name for name in ours.matches if name in theirs.matches)
-    lacking = _lacking(ours, theirs)
+    strange = _strange(ours, theirs)
+    lacking = 0.0 if strange else _lacking(ours, theirs)
     up = metric.higher_is_better.get(kind_of(metric) not in _DOWN)
     scale = 100.0 if metric.unit.get("") in PERCENT else 1.0
     return Sides(
@@ -207,7 +222,13 @@ def _sides(ours: Side, theirs: Side, metric: Metric) -> Sides:
         told_apart=tuple(dict.fromkeys(apart(ours.pairs, shared))) if shared else (),
         dropped=round(lacking),
         ease=_ease(ours, theirs) * scale if lacking and _counts(metric, theirs) else None,
+        strange=strange,
     )
+
+
+def _strange(ours: Side, theirs: Side) -> bool:
+    known = set[object]().union(*(one.index.tolist() for one in theirs.files))
+    return any(not known.issuperset(one.index.tolist()) for one in ours.files)
 
 
 def _counts(metric: Metric, side: Side) -> bool:

@@ -32,11 +32,13 @@ class Placed:
     """One figure's examples among all of the test set.
 
     `by` says what the gain is of, `shown` how they lie; `wins`, `ties` and `losses` are counted
-    over the shown, and again over as many random ones and over as many of the lowest gain.
+    over the shown, and again over as many random ones and over as many of the lowest gain. `least`
+    is the p of as many of the highest gain: no choice could have a lower one.
     """
 
     by: str
     shown: Shown
+    least: float
     wins: tuple[int, int, int]
     random: tuple[int, int, int]
     worst: tuple[int, int, int]
@@ -98,10 +100,12 @@ class Figures(Fact):
         random = np.random.default_rng(SEED)
         result = shown(gains, chosen, random)
         drawn = random.choice(len(gains), len(chosen), replace=False)
-        lowest = np.argsort(gains, kind="stable")[: len(chosen)]
+        ordered = np.argsort(gains, kind="stable")
+        lowest, highest = ordered[: len(chosen)], ordered[len(gains) - len(chosen) :]
         return Placed(
             by=by,
             shown=result,
+            least=shown(gains, highest, np.random.default_rng(SEED)).p,
             wins=_counts(gains[chosen]),
             random=_counts(gains[drawn]),
             worst=_counts(gains[lowest]),

@@ -55,7 +55,7 @@ class HiddenConstants(Fact):
             found=tuple(found),
             hidden=tuple(sorted(hidden, key=lambda one: not one.when)),
             files=len(modules),
-            blind=len(modules) < len(paths) or not modules,
+            blind=len(modules) < len(paths) or not modules or source.tree.cut,
             unread=source.unread(),
         )
 

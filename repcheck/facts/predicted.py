@@ -36,7 +36,8 @@ class Scored:
 
     `values` are those of `repcheck.stats.panel` by name; `losses` hold one number for each of
     `index`, by what it is (`wrong`: 0 or 1). `source` is where the file lies;
-    `answers` are the right classes by name, in the file's order, of at most MOST_ANSWERS examples.
+    `answers` are the right classes by name, in the file's order, of at most MOST_ANSWERS examples;
+    `several` says that an example has more than one label.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Scored:
     values: Mapping[str, float]
     losses: Mapping[str, Floats]
     answers: tuple[str, ...] = ()
+    several: bool = False
 
     @property
     def n(self) -> int:
@@ -94,15 +96,7 @@ class Predicted(Fact):
             Missing: if none left a file that can be used.
         """
         method.eval.predictions.value  # noqa: B018  (raises with the key that is missing)
-        ended = [
-            run
-            for run in self.runs
-            if run.method == method.id
-            and run.arm_kind == "declared"
-            and not run.replicate
-            and run.status is Status.OK
-            and (not dataset or run.dataset in {"", dataset})
-        ]
+        ended = self.ended(method, dataset)
         if not ended:
             raise Missing(Reason.NOT_OBSERVED, f"rerun `{method.id}` with `repcheck check`")
         found, missing = [], None
@@ -114,6 +108,18 @@ class Predicted(Fact):
         if not found and missing is not None:
             raise missing
         return found
+
+    def ended(self, method: Method, dataset: str) -> list[Run]:
+        """Return a method's finished runs as declared, whether they predicted anything or not."""
+        return [
+            run
+            for run in self.runs
+            if run.method == method.id
+            and run.arm_kind == "declared"
+            and not run.replicate
+            and run.status is Status.OK
+            and (not dataset or run.dataset in {"", dataset})
+        ]
 
     def published(self, row: Result) -> list[Scored]:
         """Return the predictions that the artifact holds of a row, one for each seed.
@@ -179,7 +185,7 @@ class Predicted(Fact):
         return Scored(
             source=source, kind=found.kind, index=found.index, values=values, losses=losses,
             answers=tuple(found.classes[one] for one in found.label[:MOST_ANSWERS].tolist())
-            if found.kind == "classes" else (),
+            if found.kind == "classes" else (), several=found.label.ndim > 1,
         )  # fmt: skip
 
     def _values(self, found: Predictions) -> tuple[dict[str, float], dict[str, Floats]]:
@@ -196,8 +202,10 @@ class Predicted(Fact):
             right = panel.of_the_right(found.label, shares)
             return values, {WRONG: wrong, NLL: -np.log(right)}
         if found.kind == "sequences":
-            parts = (found.label != found.pred).reshape(len(found), -1)
-            return panel.sequences(found.label, found.pred), {WRONG: parts.mean(axis=1)}
+            counted = (found.label != panel.PADDING).reshape(len(found), -1)
+            parts = (found.label != found.pred).reshape(len(found), -1) & counted
+            losses = {WRONG: parts.sum(axis=1) / np.maximum(1, counted.sum(axis=1))}
+            return panel.sequences(found.label, found.pred), losses
         errors = {SQUARED: panel.image_errors(found.label, found.pred)}
         if found.kind == "numbers":
             return panel.regression(found.label, found.pred), errors

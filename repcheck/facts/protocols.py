@@ -21,6 +21,7 @@ _WORDS = {
     "macro_f1": "macro averaged F1", "micro_f1": "micro averaged F1", "weighted_f1": "weighted F1",
     "binary_f1": "F1 of the second class", "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy", "psnr_rgb": "PSNR on RGB", "psnr_y": "PSNR on Y",
+    "exact_match": "share of examples that are right throughout",
 }  # fmt: skip
 _PLAIN = {"accuracy": {"accuracy", "balanced"}, "error": {"error"},
           "f1": {"f1", "macro", "micro", "weighted", "binary"},
@@ -100,7 +101,7 @@ def definitions(metric: Metric, scored: Scored) -> dict[str, float]:
 
 def _of_kind(name: str, kind: str) -> bool:
     if kind == "accuracy":
-        return name in {"accuracy", "balanced_accuracy"}
+        return name in {"accuracy", "balanced_accuracy", "exact_match"}
     if kind == "f1":
         return name in _F1
     return name.startswith("psnr_") if kind == "psnr" else name == kind

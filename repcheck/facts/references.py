@@ -15,6 +15,7 @@ from typing import ClassVar, Literal, Self
 from repcheck.claims.comparison import Comparison, comparisons, dataset_named
 from repcheck.claims.metrics import is_count
 from repcheck.claims.model import Claim, Claims, Dataset, Method
+from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact, Level, Quantity
 from repcheck.facts.gains import row_of
 from repcheck.runs import Run, SeedKind, Status
@@ -58,7 +59,8 @@ class Score:
 class Scenario:
     """A method, its baseline and the trivial references on one metric of a scenario.
 
-    `chance` is one over the classes of the dataset, in the metric's unit (0 where not stated).
+    `chance` is one over the classes of the dataset, in the metric's unit; where these are not
+    stated what the most frequent class scores, and 0 (not `told`) where that is not known either.
     """
 
     claim: Claim
@@ -66,6 +68,7 @@ class Scenario:
     baseline: Score | None
     references: tuple[Score, ...]
     chance: float
+    told: bool = True
 
     @property
     def best(self) -> Score:
@@ -110,6 +113,18 @@ class References(Fact):
                     found[name] = one
         return [*found.values()]
 
+    def unit_missing(self, comparison: Comparison) -> Missing | None:
+        """Return that references were fitted and the unit of the claimed metric is not stated."""
+        fitted = any(
+            run.arm_kind == KIND and run.dataset == comparison.dataset and _done(run)
+            for run in self.runs
+        )
+        metrics = (self.claims.metrics[c.metric.value] for c in comparison.claims if c.metric.known)
+        unit = next((one.unit for one in metrics if is_count(one) and one.unit.undeclared), None)
+        if not fitted or unit is None:
+            return None
+        return Missing(Reason.UNDECLARED_KEY, f"declare `{unit.path}` (percent or fraction)")
+
     def failed(self, dataset: str) -> str:
         """Return why references of a dataset were run and gave no score; "" if they did."""
         runs = [run for run in self.runs if run.arm_kind == KIND and run.dataset == dataset]
@@ -136,7 +151,8 @@ class References(Fact):
         references = tuple(self._references(comparison.dataset, claim))
         unit = self.claims.metrics[claim.metric.value].unit.get("")
         classes = dataset_named(self.claims, comparison.dataset).labels.classes
-        chance = _WHOLE.get(unit, 0.0) / classes.value if classes.known else 0.0
+        blind = [one.value for one in references if one.name == NAMES["majority"]]
+        chance = _WHOLE.get(unit, 0.0) / classes.value if classes.known else max(blind, default=0.0)
         if method is None or not references or method.value <= chance:
             return None
         return Scenario(
@@ -145,6 +161,7 @@ class References(Fact):
             baseline=self._of(comparison.baseline, comparison.dataset, claim),
             references=references,
             chance=chance,
+            told=classes.known or bool(blind),
         )
 
     def _references(self, dataset: str, claim: Claim) -> Iterator[Score]:
@@ -153,7 +170,9 @@ class References(Fact):
                 found = self._of(one, dataset, claim)
                 if found is not None:
                     yield found
-        scale = 100.0 if self.claims.metrics[claim.metric.value].unit.get("") != "fraction" else 1.0
+        scale = _WHOLE.get(self.claims.metrics[claim.metric.value].unit.get(""))
+        if scale is None:  # a share of what, nobody says
+            return
         for run in self.runs:
             if run.arm_kind == KIND and run.dataset == dataset and _done(run):
                 for path, value in (run.others or {}).items():

@@ -16,6 +16,7 @@ from repcheck.stats.arrays import Floats
 
 BINS = 15
 SMALLEST = 1e-15
+PADDING = -100
 LUMA = (65.481, 128.553, 24.966)
 Codes = NDArray[np.int64]
 
@@ -88,9 +89,18 @@ def _ranks(values: Floats) -> Floats:
 
 
 def sequences(label: Codes, pred: Codes) -> dict[str, float]:
-    """Return the share of right positions, and of examples that are right at all."""
-    right = (label == pred).reshape(len(label), -1)
-    return {"accuracy": float(right.mean()), "exact_match": float(right.all(axis=1).mean())}
+    """Return the share of right positions, and of examples that are right at all.
+
+    Positions of the label -100 are padding, as in torch's cross-entropy, and count for neither.
+    """
+    counted = (label != PADDING).reshape(len(label), -1)
+    right = (label == pred).reshape(len(label), -1) | ~counted
+    if not counted.any():
+        return {}
+    return {
+        "accuracy": float(right[counted].mean()),
+        "exact_match": float(right.all(axis=1).mean()),
+    }
 
 
 # --- images -----------------------------------------------------------------------------------

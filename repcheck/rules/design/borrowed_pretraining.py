@@ -16,8 +16,9 @@ major, and an omission where `pretrained` is not stated. Otherwise, and where bo
 major; so are more images (above 1.05 times) or labels where the baseline's weights saw none; other
 weights or other data alone are minor. Where the baseline is silent, nothing is decided, and the
 answer names the key. A training that is resumed has an earlier one that nobody saw: that is RC102's
-question. Weights copied by hand from a file of numbers are not seen as a load. Two sides of these
-keys that differ are a mismatch of this rule.
+question. Weights copied by hand count where whole tensors are those of a file that numpy or torch
+read; numbers that are changed on the way are not seen. Two sides of these keys that differ are a
+mismatch of this rule.
 
 ## How to fix
 Start the baseline from the same weights, add a from-scratch row, and count the data behind the
@@ -100,7 +101,7 @@ def _as_seen(comparison: Comparison, ours: Origin, theirs: Origin | None, band: 
     return Cleared(
         message=f"`{ours.method}` loads no weights before its first step",
         seen=ours.quantity(),
-        limit=f"a load of {NOTICED:.0%} of a module's elements; numbers that are copied by hand "
+        limit=f"a load of {NOTICED:.0%} of a module's elements; numbers changed while copied by hand "
         "are not seen",
     )
 

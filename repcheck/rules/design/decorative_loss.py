@@ -21,7 +21,8 @@ Where no arm decides, the loss that is trained by is looked at while it runs: if
 many operands as terms are declared, the gradient of each of them, over all that the optimizer
 holds, spread evenly over the training (10 looks at least). A term with a mean share below 1 %, and
 below 1 % on every single parameter too in nine looks of ten, is inert. A share above that shows no
-effect: that takes an arm. A penalty on the weights themselves works by adding up, and stays open.
+effect: that takes an arm. A penalty on the weights, an entropy bonus and a divergence from a prior
+work by adding up against nothing else, and stay open.
 A term without any gradient cannot be told from a plain number that is added: that takes an arm too.
 
 ## How to fix
@@ -61,7 +62,8 @@ OFTEN = 0.9
 """Share of the looks in which a term that is inert is small."""
 PENALTIES = frozenset(
     {"decay", "weight", "weights", "penalty", "reg", "regulariser", "regularizer", "l1", "l2"}
-    | {"regularisation", "regularization", "ridge", "lasso", "sparsity"}
+    | {"regularisation", "regularization", "ridge", "lasso", "sparsity", "bonus", "kl", "kld"}
+    | {"divergence", "prior", "tv", "smoothness"}
 )
 
 

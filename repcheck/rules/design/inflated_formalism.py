@@ -18,7 +18,8 @@ largest output of a scale, within 1e-5 is the same function; within 1e-2 a near 
 note. A component that is the same as a known function is minor where it is `claimed_novel`, a
 mismatch where `equivalent_to: none` is stated, and a note where it is not said to be new; whether
 it is presented as new where the file does not say so is for a person. A component with weights that
-mix features, or that no class is named after, stays open. What is not in the catalogue is not
+mix features, or that no class is named after, stays open; one whose own parameters may make it
+another function is for a person. What is not in the catalogue is not
 excluded.
 
 ## How to fix
@@ -54,6 +55,8 @@ from repcheck.rule import (
 
 FIX = "Name the known function and cite it, and say what the new name adds."
 SAME_NAME = {"swish": "silu", "softplusbeta": "softplus", "crossentropyloss": "crossentropy"}
+WEIGHED = ("Norm", "PReLU", "GLU", "attention", "loss", "entropy", "softmax")
+"""Known functions that have parameters of their own, or take what a module may keep as one."""
 WHY = {
     "weights": "it has weights that mix features: only functions without them are in the catalogue",
     "form": "it takes or gives something else than one tensor for another of its shape",
@@ -147,6 +150,10 @@ class _Judge:
         ):
             # At the values that the training ended with: a gate may have closed.
             return _ask(part, words, seen, "is that all that it is meant to be?")
+        if one.seen.params and not one.seen.fitted and not any(
+            kind in one.seen.known for kind in WEIGHED
+        ):
+            return _ask(part, words, seen, "is that so for other values of its parameters too?")
         novel = part.claimed_novel
         if stated.known:
             words += f"; `{stated.path}` says {stated}"

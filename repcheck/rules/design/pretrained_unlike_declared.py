@@ -74,8 +74,8 @@ def check(method: Method, origins: Origins) -> Answer:
         message=f"`{method.id}` is stated as not pretrained and loads no weights before its first "
         "step",
         seen=seen,
-        limit=f"a load of {NOTICED:.0%} of a module's elements; numbers that are copied by hand "
-        "are not seen",
+        limit=f"a load of {NOTICED:.0%} of a module's elements; numbers that are changed while "
+        "they are copied by hand are not seen",
     )
 
 

@@ -97,6 +97,15 @@ def _measured(
         level=Level.FORENSIC,
         source=placed.source,
     )
+    if placed.least >= rare:
+        yield Undetermined(
+            message=f"{message}; the {placed.shown.count} of the highest gain would have p ="
+            f" {placed.least:.2g}: no choice could be told from a random one",
+            reason=Reason.UNDERPOWERED,
+            would_decide="more examples, shown and in all, on which the methods differ",
+            seen=seen,
+        )
+        return
     if placed.shown.p >= rare:
         yield Cleared(
             message=message,

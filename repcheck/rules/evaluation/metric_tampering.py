@@ -89,12 +89,38 @@ def check(
 def _answer(comparison: Comparison, table: Table, metric: Metric, sides: list[Sides]) -> Outcome:
     shared = [one for one in sides if one.shared]
     source = _source(comparison, table, metric)
+    if shared and (why := _not_all(comparison, metric, sides)):
+        return Undetermined(
+            message=f"{metric.id} is {words(shared[0].shared[0])} of the predictions that were"
+            f" read of both methods; {why}",
+            reason=Reason.CONFLICTING_EVIDENCE,
+            would_decide=f"predictions of every run, of exactly what `{metric.id}` is of, with the"
+            " same `index` for the same test example",
+            seen=_recomputed(shared[0], (shared[0].shared[0], shared[0].shared[0])),
+        )
     if shared and len(shared) == len(sides) and source.get("copied") not in _COPIED:
         return _same(comparison, metric, shared)
     odd = [side for one in sides for side in (one.ours, one.theirs) if not side.matches]
     if odd:
         return _unmatched(metric, odd)
     return _definitions(comparison, table, metric)
+
+
+def _not_all(comparison: Comparison, metric: Metric, sides: list[Sides]) -> str:
+    """Return why one definition for what was read does not show one for all; "" where it does."""
+    for one in sides:
+        for side in (one.ours, one.theirs):
+            if side.lacking:
+                runs = f"{side.lacking} of {side.lacking + len(side.files)} runs"
+                return f"{runs} of {side.method} left no predictions that can be used"
+        if one.strange:
+            return (
+                f"the files of {comparison.method.id} have examples by names that those of"
+                f" {comparison.baseline.id} have not: whether both are of one test set is not known"
+            )
+        if not one.declared:
+            return f"what is declared of {metric.id} is no definition that was tried"
+    return ""
 
 
 def _unmatched(metric: Metric, odd: list[Side]) -> Undetermined:
@@ -205,7 +231,7 @@ def _measured(
     for sides in both[metric.id]:
         if sides.ours.matches and sides.theirs.matches and not sides.shared:
             yield _otherwise(comparison, metric, sides)
-        elif sides.shared and not set(sides.shared) & set(sides.declared):
+        elif sides.shared and sides.declared and not set(sides.shared) & set(sides.declared):
             yield _undeclared(comparison, metric, sides)
         if sides.dropped:
             yield _fewer(comparison, metric, sides, many)

@@ -13,7 +13,7 @@ For claims of type `robustness`, and on datasets tagged `ood: true` or `protocol
 what both state, else what the operations of both networks show (with its rate); augmentation is
 what both state, else that rows of training were new in each epoch for the method and came again for
 the baseline. Random numbers that the method's network alone mixes into its forward pass are a
-remedy too. A remedy of the method's alone beside an `attributed_to` that names something else is a
+remedy too; where the credited module draws them, a person has to say whether it is offered so. A remedy of the method's alone beside an `attributed_to` that names something else is a
 major asymmetry. Where `attributed_to` is missing, nobody is credited wrongly, and it is asked for.
 Where it was seen, the finding says how well a classifier tells rows of training from those of the
 test set for either side (two-sample AUC, as in RC306), and nothing is cleared unless that is alike
@@ -40,6 +40,7 @@ from repcheck.claims.model import Method, Stated
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.feeds import Feeds, Nearness, augmented, kept, nearness
+from repcheck.facts.network_words import words_of
 from repcheck.facts.networks import Networks
 from repcheck.facts.table import Table
 from repcheck.finding import contribution
@@ -107,6 +108,13 @@ def check(comparison: Comparison, table: Table, networks: Networks, feeds: Feeds
             seen=seen,
         )
     listed = ", ".join(f"`{name}`" for name in dict.fromkeys(credited))
+    if all(one.name == "noise" for one in used) and _draws(comparison, networks, credited):
+        return Undetermined(
+            message=f"{words}; they are drawn within {listed}, which is credited",
+            reason=Reason.NEEDS_HUMAN,
+            would_decide=f"is {listed} offered as something that draws random numbers?",
+            seen=seen,
+        )
     return Flagged(
         message=f"{words}; the gain is credited to {listed}",
         kind=Kind.ASYMMETRY,
@@ -187,6 +195,16 @@ def _noise(comparison: Comparison, networks: Networks) -> Remedy:
         seen=(networks.source(pair[0], "operations by chance", len(mine), comparison.dataset),),
         at=comparison.method.place,
     )
+
+
+def _draws(comparison: Comparison, networks: Networks, credited: list[str]) -> bool:
+    """Return whether every random number is mixed in by a module that bears a credited name."""
+    ops = networks.network(comparison.method, comparison.dataset).ops
+    named = [words_of(name) for name in credited]
+    drawn = [
+        words_of(op.module) | words_of(op.cls) for op in ops if op.parts.get("by") == "chance"
+    ]
+    return all(any(name and name <= words for name in named) for words in drawn)
 
 
 def _quantity(method: Method, name: str, leaf: Stated[Any], value: str) -> Quantity:

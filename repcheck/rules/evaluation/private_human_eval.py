@@ -104,7 +104,7 @@ def _shown(claims: Claims, study: Study, table: Table) -> Iterator[Flagged]:
     at = claims.human_evaluation.raw_ratings.place
     words = _gain(study)
     means = study.quantity(f"gain of {study.ours}, {study.judged} pairs", study.gain.mean)
-    better = [c for c in claims.claims if c.method.get("") == study.ours and c.kind in _BETTER]
+    better = [c for c in claims.claims if c.method.get("") == study.ours and _of_people(claims, c)]
     if better and study.gain.low <= 0:
         yield Flagged(
             message=f"the ratings do not show that {study.ours} is better: {words}",
@@ -125,6 +125,16 @@ def _shown(claims: Claims, study: Study, table: Table) -> Iterator[Flagged]:
     yield from _agreement(study, at)
     yield from _order(claims.human_evaluation, study, at)
     yield from _holes(study, at)
+
+
+def _of_people(claims: Claims, claim: Claim) -> bool:
+    """Return whether a claim says that people find the method better, as far as it is told."""
+    if claim.kind not in _BETTER:
+        return False
+    metric = claims.metrics.get(claim.metric.get(""))
+    if metric is None or claim.kind == "qualitative":
+        return True
+    return bool(_OF_PEOPLE.search(f"{metric.id} {metric.definition.get('')}".lower()))
 
 
 def _gain(study: Study) -> str:

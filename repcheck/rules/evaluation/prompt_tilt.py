@@ -6,7 +6,8 @@ its baseline; other instructions around the same questions; hints of the right a
 prompts; exemplars that come from the test set.
 
 ## When it is legitimate
-Each model's official chat markup, with the same content. Instructions that differ and that the
+Each model's official chat markup, with the same content. A prompt that is the contribution
+(`attributed_to: [prompt]`). Instructions that differ and that the
 paper shows (`prompt.template` of each method) are a question for a person. Whatever favours the
 baseline is a note. Options among which the answer stands are no hint.
 
@@ -39,6 +40,7 @@ from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.asked import Asked, Asking, Hint, more_words, reworded
 from repcheck.facts.table import Table
+from repcheck.finding import contribution
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -56,6 +58,7 @@ LIMIT = (
     "prompts put elsewhere than where they were seen, hints that do not say the answer in its own"
     " word, and what a model was trained on"
 )
+OFFERED = ("prompt", "prompting", "prompt.shots", "prompt.template", "prompt.cot", "shots", "cot")
 SHOWN = 160
 SAMPLES = 10
 """Questions from which on a share of them says something."""
@@ -74,8 +77,13 @@ def check(
     except Missing as missing:
         return _declared(comparison, ours, theirs, shared, missing)
     declared = [*_leaks(comparison, ours, theirs), *_tilts(comparison, ours, theirs, shots=False)]
-    found = [*declared, *_unequal(seen, longer), *_around(seen, ours, theirs), *_overlap(seen)]
     told = _told(asked, seen, p)
+    tilts = [*_unequal(seen, longer), *_around(seen, ours, theirs)]
+    leaks = [*_leaks(comparison, ours, theirs), *_overlap(seen)]
+    exempt = contribution(comparison, *OFFERED)
+    if exempt is not None and tilts:
+        return [exempt, *leaks, told]
+    found = [*declared, *tilts, *_overlap(seen)]
     return [*(found or [_same(seen)]), told]
 
 

@@ -13,7 +13,8 @@ training, as long as the test has its own.
 By the seeds that environments (objects with `reset` and `step`) were reset with: those of lines
 that were reached only before the last optimizer step and made at least half of the resets up to
 there are the training's, those of lines reached after it the test's. Else by `train_seeds` and
-`test_seeds` as declared. One seed in both is major, minor where the baseline has it so too.
+`test_seeds` as declared. One seed in both, in any run, is major, minor where the baseline has it so
+too or was not seen.
 Environments that are built outside Python, and agents that are trained without torch, are not seen.
 
 ## How to fix
@@ -60,10 +61,11 @@ MAIN = 0.5
 def check(comparison: Comparison, table: Table, observed: Observed) -> Answer:
     stated = dataset_named(table.claims, comparison.dataset).environment
     found: list[Outcome] = _declared(stated)
-    ours = _seen(observed, comparison.method, comparison.dataset)
-    if ours is not None:
+    runs = _seen(observed, comparison.method, comparison.dataset)
+    if runs:
         theirs = _seen(observed, comparison.baseline, comparison.dataset)
-        found.append(_observed(comparison, ours, theirs))
+        every = [_observed(comparison, one, theirs) for one in runs]
+        found.append(min(every, key=_rank))
     if found:
         return found
     if stated.train_seeds.known and stated.test_seeds.known:
@@ -101,16 +103,18 @@ def _declared(stated: Environment) -> list[Outcome]:
     return [flagged]
 
 
-def _seen(observed: Observed, method: Method, dataset: str) -> tuple[Sight, Run, Resets] | None:
-    """Return the resets of a method's first run in which there were any; None where none were."""
+def _rank(outcome: Outcome) -> int:
+    """Return what weighs more: one run with seeds in common, then one of which nothing is known."""
+    return 0 if isinstance(outcome, Flagged) else 1 if isinstance(outcome, Undetermined) else 2
+
+
+def _seen(observed: Observed, method: Method, dataset: str) -> list[tuple[Sight, Run, Resets]]:
+    """Return the resets of each of a method's runs in which there were any."""
     try:
         sight = observed.of(method, dataset)
     except Missing:
-        return None
-    for run, seen in sight.observations():
-        if seen.resets:
-            return sight, run, seen.resets
-    return None
+        return []
+    return [(sight, run, seen.resets) for run, seen in sight.observations() if seen.resets]
 
 
 Resets = tuple["ResetsSeen", ...]
@@ -119,7 +123,7 @@ Resets = tuple["ResetsSeen", ...]
 def _observed(
     comparison: Comparison,
     ours: tuple[Sight, Run, Resets],
-    theirs: tuple[Sight, Run, Resets] | None,
+    theirs: list[tuple[Sight, Run, Resets]],
 ) -> Outcome:
     sight, run, resets = ours
     name = comparison.method.id
@@ -144,14 +148,16 @@ def _observed(
             seen=seen,
             limit="one seed in common, among those that `reset` is given in Python",
         )
-    other = _common(_training(theirs[2]), _test(theirs[2])) if theirs is not None else 0
+    others = [_common(_training(one[2]), _test(one[2])) for one in theirs]
+    other = f"{max(others)} for" if others else "those of"
+    tail = "" if others else " were not seen"
     where = line(next(one.site for one in resets if one.after).rpartition("/")[2])
     return Flagged(
         message=f"{both} of the {count} seeds that the environment of `{name}` is tested with"
         f" ({where}) are among the {_size(train)} that it was trained with;"
-        f" {other} for `{comparison.baseline.id}`",
+        f" {other} `{comparison.baseline.id}`{tail}",
         kind=Kind.UNSUPPORTED,
-        severity=Severity.MINOR if other >= both else Severity.MAJOR,
+        severity=Severity.MINOR if max(others, default=both) >= both else Severity.MAJOR,
         seen=seen,
     )
 

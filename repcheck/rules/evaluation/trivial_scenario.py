@@ -13,7 +13,8 @@ For datasets of a stated scenario (`protocol: new`, or `known_shift`). Trivial r
 methods of `role: trivial`, and those that `check` fits itself to the dataset's training split
 (`datasets.D.loader`, or `train.path` and `test.path` as npz or csv): the most frequent class, three
 nearest neighbours, a linear model. Where the best goes `share` of the method's way above chance
-(`labels.classes`) or more, that is a finding: major where it also has half of the gain over the
+(`labels.classes`, else what the
+most frequent class scores) or more, that is a finding: major where it also has half of the gain over the
 baseline or more, else minor. Arms that give the baseline the remedy (`factor: trivial`,
 `preprocessing` or `augmentation`, `kind: add`) are judged as every arm is: major where the gain is
 gone or reduced. A gain above `times` that of the same pair on a standard dataset is said beside.
@@ -65,6 +66,7 @@ def _answer(
     comparison: Comparison, references: References, one: Scenario, share: float, times: float
 ) -> Outcome:
     unit = one.claim.metric.get("")
+    data = dataset_named(references.claims, comparison.dataset)
     seen: tuple[Quantity, ...] = tuple(
         score.quantity(unit)
         for score in (one.method, one.baseline, *one.references)
@@ -79,6 +81,13 @@ def _answer(
         f" `{comparison.method.id}`, {one.method.words}{beside}"
         f"{_standard(comparison, references, one, times)}"
     )
+    if one.reach >= share and not one.told:
+        return Undetermined(
+            message=f"{words}; what chance scores is not known",
+            reason=Reason.UNDECLARED_KEY,
+            would_decide=f"declare `{data.labels.classes.path}`",
+            seen=seen,
+        )
     if one.reach >= share:
         return Flagged(
             message=words,
@@ -116,6 +125,8 @@ def _no_reference(comparison: Comparison, references: References, data: Dataset)
             would_decide=f"mend `{data.loader.path}`: a function that returns"
             " {train: (inputs, labels), test: (inputs, labels)}",
         )
+    if (unit := references.unit_missing(comparison)) is not None:
+        raise unit
     return Undetermined(
         message=f"no trivial reference is known in the scenario `{data.id}`",
         reason=Reason.UNDECLARED_KEY,

@@ -118,7 +118,9 @@ def _larger(model: Model, claims: Claims) -> list[str]:
         Missing: if its forms are not stated.
     """
     available, own = model.variants_available.value, model.variant.get("")
-    listed = {m.model.variant.value for m in claims.methods.values() if m.model.variant.known}
+    # A proposed method may call its own sizes alike; it is no form of the baseline.
+    others = [m for m in claims.methods.values() if m.role.get("baseline") != "proposed"]
+    listed = {m.model.variant.value for m in others if m.model.variant.known}
     return [
         name
         for position, name in enumerate(available)

@@ -18,11 +18,13 @@ to no time. Loops in plain Python are not seen: where neither is declared, nothi
 training whose last weights are those that it began with: major. And a control: one more run of the
 method, with the seed of a declared one, whose model is fed other examples at evaluation (of its
 training, else of earlier batches), so that outputs and labels no longer belong together. Where the
-score stays the very same, that is critical, where it keeps `most` of its way above chance major;
-where it keeps half or less, it depends on the data and is cleared, with both scores. Chance is one
-over the classes (`labels.classes`; unstated, a half for a share above one half). Scores that cannot
-be told from chance by the examples they are of, and controls that fed less than was evaluated,
-decide nothing. RC603 asks what patterns the printed numbers have.
+score stays the very same, that is critical, where it keeps `most` of its way above chance major (if
+the share of the most frequent class is known, from the predictions or `labels.counts`, and does not
+explain it); where it keeps half or less, it depends on the data and is cleared, with both scores.
+Chance is one over the classes (`labels.classes`; unstated, a half for a share above one half).
+Scores that cannot be told from chance by the examples they are of, controls that fed less than was
+evaluated, and numbers that need no inputs (cost, training, distances of generated sets) decide
+nothing. RC603 asks what patterns the printed numbers have.
 
 ## How to fix
 Give the code that computes the number from the model's outputs, with the raw predictions and logs.
@@ -42,6 +44,7 @@ from repcheck.errors import Missing, Reason
 from repcheck.fact import Level, Quantity
 from repcheck.facts.controls import (
     LITTLE_CPU_S,
+    MUCH_CPU_S,
     OPAQUE,
     Control,
     Controls,
@@ -129,7 +132,9 @@ def _of_nothing(
         return _open(f"{said}; {', '.join(opaque[:3])} may do what is not seen", method, seen)
     bare = not idle.libraries and idle.cpu_s <= LITTLE_CPU_S
     severity = Severity.CRITICAL if bare else Severity.MAJOR
-    if network:
+    # A network that is written in numpy or in plain Python is called where no probe looks.
+    in_sight = "torch" in idle.libraries and idle.cpu_s <= MUCH_CPU_S
+    if network and (bare or in_sight):
         words = f"{said}; the declared network `{network}` is never called"
         return _flag(claim, words, severity, seen, method)
     if missing:
@@ -196,14 +201,15 @@ def _of_control(claim: Claim, method: Method, one: Control, most: float) -> Outc
         f" examples fed to its model at evaluation ({one.fed} rows exchanged)"
     )
     kept, chance = one.kept, one.chance
-    if kept is not None and chance is not None and kept <= HALF:
+    vague = _vague(one)
+    if not vague and kept is not None and chance is not None and kept <= HALF:
         by = f"chance ({chance.value:.4g}{', assumed' if chance.assumed else ''})"
         return Cleared(
             message=f"`{method.id}` scores {scores}: the score depends on the data",
             seen=seen,
             limit=f"a score that keeps half of its way from {by} whatever the model is fed",
         )
-    doubt = _doubt(one)
+    doubt = vague or _doubt(one, most)
     if doubt or kept is None or (kept < most and one.score != one.usual):
         why = doubt or "what it keeps is neither nothing nor all of it"
         return Undetermined(
@@ -226,14 +232,23 @@ def _of_control(claim: Claim, method: Method, one: Control, most: float) -> Outc
     )
 
 
-def _doubt(one: Control) -> str:
-    """Return why a score that stays shows nothing; "" where it does."""
+def _vague(one: Control) -> str:
+    """Return why neither a score that stays nor one that falls shows anything; "" if they do."""
+    if not one.held:
+        return f"that {one.metric} holds outputs against what is right is not known from its name"
     if not one.sure or one.kept is None:
         return "as declared, the score cannot be told from one by chance"
+    return ""
+
+
+def _doubt(one: Control, most: float) -> str:
+    """Return why a score that stays shows nothing; "" where it does."""
     if one.fed < one.rows:
         return f"only {one.fed} of {one.rows} evaluated rows could be exchanged"
     if file := carried(one.declared):
         return f"`{file}` may be run by something else than the model that was fed"
+    if one.score != one.usual and (one.kept or 0.0) >= most and one.uneven:
+        return "what answers without any input would score is not known (one class may be frequent)"
     return ""
 
 

@@ -31,6 +31,8 @@ hzwer 6.3
 
 from __future__ import annotations
 
+import re
+
 from repcheck.claims.model import Claims, Method, Metric
 from repcheck.errors import Inapplicable, Reason
 from repcheck.fact import Level, Quantity
@@ -53,7 +55,13 @@ from repcheck.rule import (
 
 _COUNTED = frozenset({"accuracy", "error"})
 _BATCHES = 0.005
+_ALIKE = 1e-3
 _MANY = frozenset({"psnr", "ece", "nll"})
+_IN_UNITS = frozenset({"mae", "mse", "rmse"})
+_OF_MANY_LABELS = frozenset({"r2", "rmse", "spearman", "mae", "mse"})
+_OTHER_WEIGHTS = frozenset({
+    "best", "early", "stopped", "stopping", "peak", "max", "min", "ema", "swa", "ensemble", "tta",
+})  # fmt: skip
 
 
 @rule("RC603b", Severity.MAJOR, worst=Severity.CRITICAL)
@@ -91,6 +99,8 @@ def _test_size(claims: Claims, metric: Metric, dataset: str) -> int | None:
 def _compared(
     claims: Claims, method: Method, metric: Metric, side: Side, limits: tuple[int | None, float]
 ) -> Outcome:
+    if side.matches and (part := _part(metric, side, limits[0])):
+        return _open(side, metric, part, "is what its predictions give, as far as there are any")
     if side.matches:
         return Cleared(
             message=f"{metric.id} as printed by {method.id} is {words(side.matches[0])} of the "
@@ -103,26 +113,66 @@ def _compared(
     return _open(side, metric, why) if why else _flagged(method, metric, side)
 
 
+def _part(metric: Metric, side: Side, size: int | None) -> str:
+    """Return why predictions that agree are not all; "" where nothing says so."""
+    if side.lacking:
+        runs = f"{side.lacking} of {side.lacking + len(side.files)} runs"
+        return f"{runs} left no predictions that can be used"
+    if size is not None and any(one.n != size for one in side.files):
+        return f"{side.n} predictions of {size} test examples were saved"
+    return ""
+
+
 def _doubt(text: str, metric: Metric, side: Side, limits: tuple[int | None, float]) -> str:
     """Return why a difference may be none, or nothing."""
     size, room = limits
     if takes_best(text):
         return "the best of several values is read, the predictions are of one"
+    read = text.rpartition(":")[2]
+    if other := sorted(_OTHER_WEIGHTS & {*re.findall("[a-z]+", f"{metric.id} {read}".lower())}):
+        return f"a number called `{other[0]}` may be of other weights than the predictions"
     if size is None:
         return f"nobody says of how many examples it is (`metrics.{metric.id}.n_test`)"
     if any(one.n != size for one in side.files):
         return f"{side.n} predictions of {size} test examples were saved"
-    if kind_of(metric) in _MANY:
+    if kind_of(metric) in _MANY or _of_many_labels(metric, side):
         return f"{metric.id} has more definitions than were tried"
+    if why := _of_form(metric, side):
+        return why
     meant = side.means[_meant(metric, side)]
     if kind_of(metric) not in _COUNTED and abs(side.value - meant) <= room * abs(meant):
         return f"by less than {100 * room:g} %, as rounding and batches do"
     return ""
 
 
-def _open(side: Side, metric: Metric, why: str) -> Undetermined:
+def _of_many_labels(metric: Metric, side: Side) -> bool:
+    """Return whether an example has several labels: padding, averages over them, all or one."""
+    several = any(one.several for one in side.files)
+    kinds = _OF_MANY_LABELS | ({"accuracy", "error"} if side.files[0].kind == "sequences" else {""})
+    return several and kind_of(metric) in kinds
+
+
+def _of_form(metric: Metric, side: Side) -> str:
+    """Return that a difference is one of the unit or of the digits that are printed."""
+    pairs = [(printed, given[_meant(metric, side)]) for printed, given in side.pairs]
+    if all(-one.slack <= (abs(value) - abs(one.value)) < 2 * one.slack for one, value in pairs):
+        return "by less than a last digit, as cutting digits off does"
+    factors = [one.value / value for one, value in pairs if value]
+    if len(factors) < len(pairs) or not factors or min(factors) <= 0:
+        return ""
+    if max(factors) > (1 + _ALIKE) * min(factors):
+        return ""
+    whole = any(abs(factors[0] / times - 1) < _ALIKE for times in (100, 0.01))
+    scaled = kind_of(metric) in _IN_UNITS and (len(factors) > 1 or not 0.5 < factors[0] < 2)
+    return f"by one factor ({factors[0]:.4g}), as another unit is" if whole or scaled else ""
+
+
+_DIFFERS = "differs from what its predictions give"
+
+
+def _open(side: Side, metric: Metric, why: str, how: str = _DIFFERS) -> Undetermined:
     return Undetermined(
-        message=f"{metric.id} of {side.method} differs from what its predictions give, and {why}",
+        message=f"{metric.id} of {side.method} {how}, and {why}",
         reason=Reason.CONFLICTING_EVIDENCE,
         would_decide=f"predictions of exactly what `{metric.id}` is of",
         seen=_seen(side, metric, _meant(metric, side)),
