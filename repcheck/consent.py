@@ -113,6 +113,10 @@ def _arms(plan: Plan, waiting: Sequence[RunSpec]) -> None:
 
 def changed(arm: Arm) -> str:
     """Return what an arm changes and by what: `norm=batch, by a placeholder of the command`."""
+    if arm.kind == "reference":
+        return "nothing of the method: models of repcheck are fitted to the data that it is tested on"
+    if arm.kind == "control":
+        return "which examples the trained model is fed in evaluation, in the running process"
     sized = AUTO in arm.set.values()
     auto = f" ({AUTO}: sized so that its FLOPs meet those of {arm.beside})" if sized else ""
     return _visible(f"{arm.changes}{auto}, by {applied(arm.how)}")

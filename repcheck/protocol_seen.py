@@ -216,6 +216,15 @@ def _mode(comparison: Comparison, feeds: Feeds, theirs: Feed) -> Iterator[Outcom
             seen=seen,
         )
         return
+    if _again(theirs):
+        yield Undetermined(
+            message=f"{words} ({parts} active) and `{method.id}` is not; each example is fed more"
+            " than once, as where the mean of such passes is the method (Monte Carlo dropout)",
+            reason=Reason.NEEDS_HUMAN,
+            would_decide=f"is `{baseline.id}` by its own paper evaluated with {parts} active?",
+            seen=seen,
+        )
+        return
     yield Flagged(
         message=f"{words} ({parts} active), `{method.id}` is not",
         kind=Kind.ASYMMETRY,
@@ -223,6 +232,12 @@ def _mode(comparison: Comparison, feeds: Feeds, theirs: Feed) -> Iterator[Outcom
         at=baseline.place,
         fix="Call `model.eval()` before the baseline is evaluated.",
     )
+
+
+def _again(feed: Feed) -> bool:
+    """Return whether the final evaluation feeds each example several times."""
+    final, examples = feed.tested.final, feed.tested.set.examples
+    return final is not None and examples is not None and final.rows >= 2 * examples
 
 
 def _in_training(feed: Feed) -> bool:

@@ -13,9 +13,10 @@ from repcheck.claims.load import load
 from repcheck.errors import Reason, UsageError
 from repcheck.fact import Evidence
 from repcheck.judge import judge
+from repcheck.machine.stored import content
 from repcheck.rule import RULES, State
 from repcheck.tricks import TRICKS, Trick
-from repcheck.visible import line
+from repcheck.visible import line, visible
 
 MOST_MATERIAL = 12
 MOST_BYTES = 200_000_000
@@ -110,32 +111,40 @@ def _of_claims(path: Path) -> list[Judged]:
 
 def _of_report(folder: Path) -> list[Judged]:
     file = folder / "report.json"
+    read = content(file, cap=MOST_BYTES)
+    if read is None:
+        why = "is no file" if not file.is_file() else f"is larger than {MOST_BYTES:,} bytes"
+        why = "is a link" if file.is_symlink() else why
+        hint = "give the folder of a check (repcheck-out/NAME), or a claims file"
+        raise UsageError(f"{file}: {why}; {hint}")
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise UsageError(f"{file}: larger than {MOST_BYTES:,} bytes")
-        report = json.loads(file.read_text(encoding="utf-8"))
+        report = json.loads(read)
         rules.load()
         return [_judged(one) for one in report["judgements"] if one["rule"] in RULES]
-    except OSError as error:
-        hint = "give the folder of a check (repcheck-out/NAME), or a claims file"
-        raise UsageError(f"{file}: cannot be read ({error.strerror}); {hint}") from None
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise UsageError(f"{file}: is no report of this version ({error})") from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        hint = "make it again with `repcheck report DIR`"
+        raise UsageError(f"{file}: is no report of this version ({error}); {hint}") from None
 
 
 def _judged(one: dict[str, Any]) -> Judged:
     return Judged(
         rule=one["rule"],
         trick=RULES[one["rule"]].trick,
-        about=one["subject"]["id"],
-        state=one["state"],
-        reason=one["reason"] or "",
-        message=one["message"],
-        would_decide=one["would_decide"] or "",
+        about=_text(one["subject"]["id"]),
+        state=_text(one["state"]),
+        reason=_text(one["reason"] or ""),
+        message=_text(one["message"]),
+        would_decide=_text(one["would_decide"] or ""),
         material=_material(
             (q["name"], q["value"], q["unit"], q["source"]) for q in one["quantities"]
         ),
     )
+
+
+def _text(given: object) -> str:
+    if not isinstance(given, str):
+        raise TypeError(f"{str(given)[:40]!r} is no text")
+    return visible(given)
 
 
 def _material(quantities: Iterable[tuple[str, object, str, str]]) -> tuple[str, ...]:
@@ -151,7 +160,7 @@ def _material(quantities: Iterable[tuple[str, object, str, str]]) -> tuple[str, 
 def written(questions: Sequence[Asked], form: str, path: Path) -> str:
     """Return the questions as a checklist to read, as a file to answer in, or as JSON."""
     if form == "json":
-        return json.dumps([one.data for one in questions], indent=2, ensure_ascii=False) + "\n"
+        return json.dumps([one.data for one in questions], indent=2) + "\n"
     if form == "yaml":
         return _to_answer(questions)
     needed = [one for one in questions if one.judged is not None]

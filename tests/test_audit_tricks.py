@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from observed_support import evidence_beside
 
 from repcheck import rules
@@ -25,9 +26,7 @@ RULES = rules.load()
 OPEN = {State.UNDETERMINED, State.NOT_APPLICABLE}
 
 
-def asked(
-    folder: Path, code: str, claims: dict[str, Any], seen: dict[str, Any]
-) -> list[Judgement]:
+def asked(folder: Path, code: str, claims: dict[str, Any], seen: dict[str, Any]) -> list[Judgement]:
     """Return a rule's answers to a claims file and to what was seen of its runs."""
     file = folder / "claims.yaml"
     file.write_text(json.dumps({"repcheck": 1, **claims}))
@@ -214,8 +213,14 @@ def test_identical_predictions_clear_no_choice_of_figures(tmp_path: Path) -> Non
 # --- controls -------------------------------------------------------------------------------------
 
 
-def control(metric: dict[str, Any], usual: float, fed: float, *, rows: int = 1000,
-            data: dict[str, Any] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
+def control(
+    metric: dict[str, Any],
+    usual: float,
+    fed: float,
+    *,
+    rows: int = 1000,
+    data: dict[str, Any] | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a method with one control, fed other examples for all rows of its test set."""
     name, stated = next(iter(metric.items()))
     seen = {
@@ -385,8 +390,10 @@ def test_a_small_term_that_works_by_adding_up_is_not_called_inert(
         "claims": [{"id": "C1", "method": "ours", "baselines": ["base"], "metric": "accuracy",
                     "improvement": 5.0}],
     }  # fmt: skip
-    terms = [{"share": 0.999, "mean": 0.999, "top": 1.0, "small": 0.0, "op": "NllLossBackward0"},
-             {"share": 0.001, "mean": 0.001, "top": 0.002, "small": 1.0, "op": "MulBackward0"}]  # fmt: skip
+    terms = [
+        {"share": 0.999, "mean": 0.999, "top": 1.0, "small": 0.0, "op": "NllLossBackward0"},
+        {"share": 0.001, "mean": 0.001, "top": 0.002, "small": 1.0, "op": "MulBackward0"},
+    ]
     seen = {"losses": [{"n": 31, "calls": 250, "steps": [2, 248], "terms": terms}]}
     found = asked(tmp_path, "RC401", claims, {"ours": seen, "base": {}})
     assert not accused(found)
@@ -420,7 +427,7 @@ def test_a_study_with_people_contradicts_no_claim_on_accuracy(tmp_path: Path) ->
 def test_a_set_without_a_leak_clears_nothing_beside_one_with_a_leak(tmp_path: Path) -> None:
     claims = {
         "datasets": {"d": {"train": {"size": 1300}}},
-        "methods": {"ours": {"role": "proposed", "train": {"command": "python t.py --seed {seed}"}}},
+        "methods": {"ours": {"role": "proposed", "train": {"command": "python t.py {seed}"}}},
         "metrics": ACC,
         "claims": [{"id": "C1", "method": "ours", "dataset": "d", "metric": "accuracy",
                     "value": 93.0}],
@@ -597,3 +604,32 @@ def test_padding_of_sequences_counts_for_nothing(tmp_path: Path) -> None:
     run = ran(0, "accuracy", 66.67) | {"predictions": "preds.npz"}
     found = asked(tmp_path, "RC603b", claims, {"ours": [run]})
     assert State.CLEARED in states(found)
+
+
+# --- fixtures that accuse, with one thing changed that makes them honest ------------------------
+
+
+def fixture(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a fixture's claims and what was seen of its runs."""
+    path = Path(__file__).parent / "rules" / name
+    seen = path.with_name(f"{path.stem}.observed.yaml")
+    return yaml.safe_load(path.read_text()), yaml.safe_load(seen.read_text())
+
+
+def test_monte_carlo_dropout_of_a_baseline_is_a_question(tmp_path: Path) -> None:
+    claims, seen = fixture("evaluation/sabotaged_protocol/bad_training_mode.yaml")
+    assert accused(asked(tmp_path, "RC503", claims, seen))
+    seen["base"]["evaluations"][0]["rows"] = 20_000
+    (tmp_path / "again").mkdir()
+    found = asked(tmp_path / "again", "RC503", claims, seen)
+    assert states(found) == {State.UNDETERMINED}
+
+
+def test_a_module_of_a_loss_that_nobody_states_is_a_question(tmp_path: Path) -> None:
+    claims, seen = fixture("ultimate/same_function/bad.yaml")
+    term = {"share": 0.5, "mean": 0.5, "top": 0.9, "small": 0.0, "op": "MulBackward0"}
+    ours = seen["ours"][0] if isinstance(seen["ours"], list) else seen["ours"]
+    ours["losses"] = [{"n": 20, "calls": 100, "steps": [1, 99], "terms": [term, term]}]
+    found = asked(tmp_path, "RC601b", claims, seen)
+    assert not accused(found)
+    assert State.CLEARED not in states(found)

@@ -99,7 +99,10 @@ NEEDS: tuple[Need, ...] = (
         "datasets", ("test.path", "loader"), "RC509 RC701 RC704 RC708", "yes (files opened, hashes)"
     ),
     Need(
-        "methods", ("eval.predictions",), "RC512 RC702 RC721 RC722, paired tests", "yes, by rerun"
+        "methods",
+        ("eval.predictions",),
+        "RC501b RC504 RC512 RC603b RC702 RC721 RC722, paired tests",
+        "yes, by rerun",
     ),
     Need("proposed", ("components",), "RC4xx RC510 RC710", "no"),
     Need("paper", ("ablations",), "RC4xx RC510 RC710", "no"),

@@ -84,6 +84,18 @@ class Functions(Fact):
             if one.final and not one.sanity
         )
 
+    def summed(self, method: Method, dataset: str) -> frozenset[int]:
+        """Return of how many terms the losses were seen to be sums; empty where none was."""
+        try:
+            sight = self.observed.of(method, dataset)
+        except Missing:
+            return frozenset()
+        return frozenset(
+            len(loss.terms) + loss.constants
+            for _, seen in sight.observations()
+            for loss in seen.losses
+        )
+
     def is_first(self, comparison: Comparison) -> bool:
         """Return whether a comparison is the first one of its method."""
         every = comparisons(self.claims)

@@ -150,8 +150,10 @@ class _Judge:
         ):
             # At the values that the training ended with: a gate may have closed.
             return _ask(part, words, seen, "is that all that it is meant to be?")
-        if one.seen.params and not one.seen.fitted and not any(
-            kind in one.seen.known for kind in WEIGHED
+        if (
+            one.seen.params
+            and not one.seen.fitted
+            and not any(kind in one.seen.known for kind in WEIGHED)
         ):
             return _ask(part, words, seen, "is that so for other values of its parameters too?")
         novel = part.claimed_novel

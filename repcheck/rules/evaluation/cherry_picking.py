@@ -15,7 +15,8 @@ The declared `selection` of the figures and the method's rows beside its baselin
 gain of the method on every test example is taken from the predictions of all seeds of both methods
 (likelihood of the right class where there are probabilities, share of seeds that are right, squared
 error), and the mean gain of the shown `indices` is held against that of as many random examples
-(all choices, or 19,999 drawn from a fixed seed). Where fewer than one choice in a hundred lies as
+(all choices, or 19,999 drawn from a fixed seed). Where not even the highest could be told from
+random ones, nothing is decided. Where fewer than one choice in a hundred lies as
 high, it is minor, and major where the claim rests on figures alone; with `selection: random` it is
 a mismatch. What random and what the worst examples would show is said beside it.
 

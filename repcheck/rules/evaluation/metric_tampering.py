@@ -20,7 +20,9 @@ image or of all, are recomputed. It is shown where the method's values are, to h
 every run, those of one definition and the baseline's only those of another; major where the printed
 gain exceeds that under both. A definition that contradicts the declared one in both methods is
 minor. Test examples that the baseline's file has and the method's has not are major where they are
-5 % or the baseline, too, gains a quarter of the claimed gain without them, else minor.
+5 % or the baseline, too, gains a quarter of the claimed gain without them, else minor. Where the
+method's file has examples that the baseline's has not (others, or by other names), or a run left no
+file, nothing is cleared.
 
 ## How to fix
 Evaluate all rows with one script and one definition on all test examples, and state it.

@@ -13,12 +13,13 @@ For claims of type `robustness`, and on datasets tagged `ood: true` or `protocol
 what both state, else what the operations of both networks show (with its rate); augmentation is
 what both state, else that rows of training were new in each epoch for the method and came again for
 the baseline. Random numbers that the method's network alone mixes into its forward pass are a
-remedy too; where the credited module draws them, a person has to say whether it is offered so. A remedy of the method's alone beside an `attributed_to` that names something else is a
-major asymmetry. Where `attributed_to` is missing, nobody is credited wrongly, and it is asked for.
-Where it was seen, the finding says how well a classifier tells rows of training from those of the
-test set for either side (two-sample AUC, as in RC306), and nothing is cleared unless that is alike
-too: noise that is drawn where no probe looks (in C, on another device) is not found. What the
-remedies are worth is for an arm to say: the baseline with them (`factor: dropout`, `factor:
+remedy too; where the credited module draws them, a person has to say whether it is offered so. A
+remedy of the method's alone beside an `attributed_to` that names something else is a major
+asymmetry. Where `attributed_to` is missing, nobody is credited wrongly, and it is asked for. Where
+it was seen, the finding says how well a classifier tells rows of training from those of the test
+set for either side (two-sample AUC, as in RC306), and nothing is cleared unless that is alike too:
+noise that is drawn where no probe looks (in C, on another device) is not found. What the remedies
+are worth is for an arm to say: the baseline with them (`factor: dropout`, `factor:
 augmentation+dropout`), or the method without.
 
 ## How to fix
@@ -201,9 +202,7 @@ def _draws(comparison: Comparison, networks: Networks, credited: list[str]) -> b
     """Return whether every random number is mixed in by a module that bears a credited name."""
     ops = networks.network(comparison.method, comparison.dataset).ops
     named = [words_of(name) for name in credited]
-    drawn = [
-        words_of(op.module) | words_of(op.cls) for op in ops if op.parts.get("by") == "chance"
-    ]
+    drawn = [words_of(op.module) | words_of(op.cls) for op in ops if op.parts.get("by") == "chance"]
     return all(any(name and name <= words for name in named) for words in drawn)
 
 

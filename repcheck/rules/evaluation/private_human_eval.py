@@ -18,7 +18,8 @@ The authors' own words in `human_evaluation` and `datasets.D.public`, and the fi
 which the method was shown), or `rater,item,preferred` (a method's id, or tie, and `left`, the
 method on the left). The gain over raters and items is recomputed with a 95 % interval that
 resamples both at once; Krippendorff's alpha (below 0.2 minor, below 0.4 a note); the order (exact
-binomial, p < 0.01); the sign without each rater; pairs of rater and item that are missing (2 % of a
+binomial, p < 0.01); the sign without each rater (this and the gain where a claim is on a metric of
+people or on none); pairs of rater and item that are missing (2 % of a
 complete design: minor; major where they are the items of the lowest gain, p < 0.01, or where the
 ratings of one method alone are missing). Who the raters were, whether they could recognise the
 method and who chose the items is asked of a person in any case.

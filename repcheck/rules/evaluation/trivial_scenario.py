@@ -13,12 +13,12 @@ For datasets of a stated scenario (`protocol: new`, or `known_shift`). Trivial r
 methods of `role: trivial`, and those that `check` fits itself to the dataset's training split
 (`datasets.D.loader`, or `train.path` and `test.path` as npz or csv): the most frequent class, three
 nearest neighbours, a linear model. Where the best goes `share` of the method's way above chance
-(`labels.classes`, else what the
-most frequent class scores) or more, that is a finding: major where it also has half of the gain over the
-baseline or more, else minor. Arms that give the baseline the remedy (`factor: trivial`,
-`preprocessing` or `augmentation`, `kind: add`) are judged as every arm is: major where the gain is
-gone or reduced. A gain above `times` that of the same pair on a standard dataset is said beside.
-Otherwise the scores are laid out, and a person has to say who meets the scenario.
+(`labels.classes`, else what the most frequent class scores) or more, that is a finding: major where
+it also has half of the gain over the baseline or more, else minor. Arms that give the baseline the
+remedy (`factor: trivial`, `preprocessing` or `augmentation`, `kind: add`) are judged as every arm
+is: major where the gain is gone or reduced. A gain above `times` that of the same pair on a
+standard dataset is said beside. Otherwise the scores are laid out, and a person has to say who
+meets the scenario.
 
 ## How to fix
 Make the trivial remedy a baseline of the scenario's table.

@@ -19,8 +19,10 @@ RMSE, R2 and rank correlation are major (these beyond 1 %: batches and rounding 
 calibration and likelihood have more definitions than are tried and are left open. An accuracy that
 is off by less than half a point is minor: a mean over batches of unequal size is. Where the file
 has another number of examples than the test set (`n_test`, or `datasets.D.test.size`), where nobody
-says how many that has, or where the best of several epochs is read, nothing is judged. That both
-agree does not show that the predictions are the model's.
+says how many that has, where the best of several epochs is read or the number is called so (best,
+early stopped, ema), where examples have several labels, or where the difference is one of the unit
+or of digits that are cut off, nothing is judged; nor is it cleared by runs of which some left no
+predictions. That both agree does not show that the predictions are the model's.
 
 ## How to fix
 Print what is computed from the predictions, and write predictions and metric in one place.
@@ -99,7 +101,7 @@ def _test_size(claims: Claims, metric: Metric, dataset: str) -> int | None:
 def _compared(
     claims: Claims, method: Method, metric: Metric, side: Side, limits: tuple[int | None, float]
 ) -> Outcome:
-    if side.matches and (part := _part(metric, side, limits[0])):
+    if side.matches and (part := _part(side, limits[0])):
         return _open(side, metric, part, "is what its predictions give, as far as there are any")
     if side.matches:
         return Cleared(
@@ -113,7 +115,7 @@ def _compared(
     return _open(side, metric, why) if why else _flagged(method, metric, side)
 
 
-def _part(metric: Metric, side: Side, size: int | None) -> str:
+def _part(side: Side, size: int | None) -> str:
     """Return why predictions that agree are not all; "" where nothing says so."""
     if side.lacking:
         runs = f"{side.lacking} of {side.lacking + len(side.files)} runs"

@@ -163,6 +163,9 @@ def _elsewhere(comparison: Comparison, functions: Functions) -> str | None:
         return "their losses are stated to differ"
     if method.distillation.teacher.known != baseline.distillation.teacher.known:
         return "one of them has a teacher"
+    sums = [functions.summed(one, comparison.dataset) for one in (method, baseline)]
+    if (method.losses is None or baseline.losses is None) and sums[0] != sums[1]:
+        return "their losses are sums of different numbers of terms"
     ours, theirs = (functions.evaluated(one, comparison.dataset) for one in (method, baseline))
     return "their evaluations call different modules" if ours != theirs else None
 
