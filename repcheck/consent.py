@@ -114,7 +114,9 @@ def _arms(plan: Plan, waiting: Sequence[RunSpec]) -> None:
 def changed(arm: Arm) -> str:
     """Return what an arm changes and by what: `norm=batch, by a placeholder of the command`."""
     if arm.kind == "reference":
-        return "nothing of the method: models of repcheck are fitted to the data that it is tested on"
+        return (
+            "nothing of the method: models of repcheck are fitted to the data that it is tested on"
+        )
     if arm.kind == "control":
         return "which examples the trained model is fed in evaluation, in the running process"
     sized = AUTO in arm.set.values()

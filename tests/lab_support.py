@@ -223,7 +223,7 @@ def _defeated(checked: Checked) -> Iterator[str]:
         if one["state"] != "cleared":
             continue
         whole = case.nothing_cleared and one["part"] != "forensic"  # arithmetic needs no words
-        if whole or one["rule"] in case.open:
+        if whole or any(_clears(one, kept) for kept in case.open):
             yield f"cleared: {_short(one)}"
         if one["rule"] in case.limits and not one["limit"]:
             yield f"cleared without a limit: {_short(one)}"
@@ -279,6 +279,12 @@ def _too_many(checked: Checked) -> Iterator[str]:
             continue
         if SEVERITIES.index(one["severity"]) > SEVERITIES.index(most):
             yield f"beside what is expected: {_short(one)}"
+
+
+def _clears(one: dict[str, Any], kept: str) -> bool:
+    """Return whether a judgement clears `RULE`, or of it what `RULE WORD` names."""
+    rule, _, word = kept.partition(" ")
+    return one["rule"] == rule and f"`{word}" in one["message"] if word else one["rule"] == rule
 
 
 def _states(checked: Checked) -> Iterator[str]:

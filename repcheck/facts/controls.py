@@ -247,7 +247,7 @@ class Controls(Fact):
             answers = Counter()
         counts = dataset_named(self.claims, dataset).labels.counts.content
         if not answers and isinstance(counts, tuple | list):
-            answers = Counter(dict(enumerate(map(int, counts))))
+            answers = Counter({str(place): int(count) for place, count in enumerate(counts)})
         return max(answers.values()) / answers.total() if answers.total() else None
 
     def nothing(self, method: Method, dataset: str, metric: str) -> list[Nothing]:

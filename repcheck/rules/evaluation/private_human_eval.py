@@ -36,7 +36,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from repcheck.claims.model import Claims, HumanEvaluation
+from repcheck.claims.model import Claim, Claims, HumanEvaluation
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.rated import Ratings, Study

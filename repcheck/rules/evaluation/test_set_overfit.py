@@ -160,9 +160,6 @@ def _leak(method: Method, tested: Tested, few: float, near: Near | None) -> list
     if transductive(tested.dataset):
         return [Cleared(message=f"{words} were trained on, in a stated transductive protocol",
                         seen=seen, limit="labels are not seen")]  # fmt: skip
-    if not trained and not tested.sure and any(one.trained != 0 for one in tested.others):
-        return [_which_set(tested, f"{words} were trained on, and of another set some or unknown",
-                           seen)]  # fmt: skip
     if not trained:
         return [_no_leak(method, tested, words, seen, near)]
     why = f"recognised by {tested.layer}; taken for the test set because {tested.because}"
@@ -245,6 +242,9 @@ def _by_others(method: Method, tested: Tested) -> str:
 def _no_leak(
     method: Method, tested: Tested, words: str, seen: tuple[Quantity, ...], near: Near | None
 ) -> Outcome:
+    if not tested.sure and any(one.trained != 0 for one in tested.others):
+        none = f"{words} were trained on, and of another set some, or nobody knows how many"
+        return _which_set(tested, none, seen)
     if (open_ := _out_of_sight(method, tested, words, seen)) is not None:
         return open_
     if tested.set.share < 1:
