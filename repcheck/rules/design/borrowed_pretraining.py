@@ -101,8 +101,8 @@ def _as_seen(comparison: Comparison, ours: Origin, theirs: Origin | None, band: 
     return Cleared(
         message=f"`{ours.method}` loads no weights before its first step",
         seen=ours.quantity(),
-        limit=f"a load of {NOTICED:.0%} of a module's elements; numbers changed while copied by hand "
-        "are not seen",
+        limit=f"a load of {NOTICED:.0%} of a module's elements; numbers changed while they are "
+        "copied by hand are not seen",
     )
 
 
