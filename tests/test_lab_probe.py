@@ -38,7 +38,7 @@ def flagged(name: str) -> dict[str, str]:
     return {
         judgement["rule"]: judgement["message"]
         for judgement in checked(name)[1]["judgements"]
-        if judgement["state"] == "flagged"
+        if judgement["state"] == "flagged" and judgement["severity"] != "note"
     }
 
 

@@ -79,17 +79,21 @@ def run(chosen: list[Path], kept: Path | None) -> dict[Path, dict[str, Any]]:
 
 def row(number: str, found: dict[Path, dict[str, Any]]) -> dict[str, Any]:
     """Return one trick's line of the table."""
-    of = {load_case(path): one for path, one in found.items() if load_case(path).trick == number}
+    of = [
+        (case, one)
+        for case, one in ((load_case(path), one) for path, one in found.items())
+        if case.trick == number and case.path.parents[1].name == "cases"
+    ]
     line: dict[str, Any] = {"trick": number}
     for form in FORMS:
-        there = [(case, one) for case, one in of.items() if case.form == form]
+        there = [(case, one) for case, one in of if case.form == form]
         good = sum(not one["problems"] for _, one in there)
         line[form] = f"{good}/{len(there)}"
         line[f"{form}_found"] = bool(there) and good == len(there)
         line["human"] = line.get("human", False) or any(case.human for case, _ in there)
-    line["accused"] = sum(one["accused"] for one in of.values())
-    line["seconds"] = round(sum(one["seconds"] for one in of.values()), 1)
-    line["trainings"] = sum(one["trainings"] for one in of.values())
+    line["accused"] = sum(one["accused"] for _, one in of)
+    line["seconds"] = round(sum(one["seconds"] for _, one in of), 1)
+    line["trainings"] = sum(one["trainings"] for _, one in of)
     return line
 
 
