@@ -35,9 +35,9 @@ def observations(name: str, method: str) -> list[dict[str, Any]]:
 
 
 def flagged(name: str) -> dict[str, str]:
-    return {
+    return {  # of several findings of a rule the first
         judgement["rule"]: judgement["message"]
-        for judgement in checked(name)[1]["judgements"]
+        for judgement in reversed(checked(name)[1]["judgements"])
         if judgement["state"] == "flagged" and judgement["severity"] != "note"
     }
 

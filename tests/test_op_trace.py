@@ -118,4 +118,4 @@ def test_other_threads_are_not_seen() -> None:
 
 
 def test_a_torch_without_function_modes_is_said_to_be_unseen() -> None:
-    assert told()["behaviour"]["old torch"] == {"ops": [], "cut": True}
+    assert told()["behaviour"]["old torch"] == {"ops": [], "cut": True, "digest": ""}

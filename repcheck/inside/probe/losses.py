@@ -58,6 +58,7 @@ def install(torch, state):
     patch(torch.Tensor, "register_hook", _hooking, watch=False)
     patch(torch.Tensor, "retain_grad", _stopping, watch=False)
     patch(graph.saved_tensors_hooks, "__enter__", _stopping, watch=False)
+    patch(torch.autograd, "grad", _gradients, watch=False)
     _Losses.off = False
     rec.after_fork.append(_Losses.forms.clear)
     rec.at_end.append(at_end)
@@ -91,6 +92,16 @@ def _stopping(original):
         return original(*args, **kwargs)
 
     return stop
+
+
+def _gradients(original):
+    def grad(*args, **kwargs):
+        # Gradients of gradients add up in another order where a graph was gone through before.
+        if kwargs.get("create_graph") or args[4:5] == (True,):
+            looked_at_no_more()
+        return original(*args, **kwargs)
+
+    return grad
 
 
 def looked_at_no_more():
@@ -233,7 +244,7 @@ def _plain(torch, node):
         if node in seen:
             continue
         seen.add(node)
-        if isinstance(node, own) or len(seen) > NODES:
+        if isinstance(node, own) or len(seen) > NODES or "BackwardBackward" in node.name():
             return False
         stack += [below for below, _ in node.next_functions if below is not None]
     return True

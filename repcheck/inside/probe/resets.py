@@ -28,7 +28,8 @@ def install():
 
 
 def _python(module):
-    patch(module.Random, "seed", _seeding, watch=False)
+    if hasattr(module, "Random"):  # else a module of the artifact's own name
+        patch(module.Random, "seed", _seeding, watch=False)
 
 
 def _seeding(original):
