@@ -53,6 +53,9 @@ VALUES = {
 # Where the name of a parameter means something else than it mostly does.
 CELL = Summary(mean=0.5, sd=0.5, n=3)
 SETS = [frozenset(one) for one in ("", "a", "b", "ab")]
+CODES = np.array([0, 1, 2, 1, 0])
+CHANCES = np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.1, 0.1, 0.8], [0.4, 0.4, 0.2], [1, 0, 0]])
+IMAGES = np.linspace(0, 1, 2 * 3 * 4 * 4).reshape(2, 3, 4, 4)
 SPECIAL: Mapping[str, Mapping[str, Any]] = {
     "aggregate.iqm_intervals": {"methods": {"a": [RUNS, RUNS[:3]], "b": [RUNS, RUNS]}},
     "arrays.finite": {"ndim": 1},
@@ -77,6 +80,23 @@ SPECIAL: Mapping[str, Mapping[str, Any]] = {
     "chosen_normal.shared_p": {"reported": (90.0, 91.0), "reruns": [RUNS, RUNS]},
     "chosen_normal.top_of": {"reruns": RUNS},
     "gain.decide_gain": {"pairs": None},
+    "panel.classification": {"label": CODES, "pred": CODES[::-1], "classes": 3},
+    "panel.of_the_right": {"label": CODES, "probabilities": CHANCES},
+    "panel.calibration_error": {"label": CODES, "probabilities": CHANCES},
+    "panel.sequences": {"label": CODES, "pred": CODES[::-1]},
+    "panel.restoration": {
+        "label": IMAGES,
+        "pred": IMAGES[::-1],
+        "data_range": 1.0,
+        "borders": (1,),
+    },
+    "panel.image_errors": {"label": IMAGES, "pred": IMAGES[::-1]},
+    "raters.alpha": {"units": CODES, "values": np.array([1.0, 2.0, 2.0, 1.0, 3.0])},
+    "raters.gained": {"raters": CODES, "items": CODES[::-1]},
+    "raters.without_one": {"raters": CODES},
+    "raters.half_p": {"hits": 2, "of": 5},
+    "raters.missing_where_worse": {"gains": RUNS, "missing": [1, 0, 2, 0, 0]},
+    "shown.shown": {"places": np.array([1, 3])},
 }
 FLOATS = (math.nan, math.inf, -math.inf, 1e300, -1e300, 1e-300, 0.0, -1.0, True)
 WHOLE = (0, 1, -1, -(10**6), 10**5)
@@ -110,14 +130,8 @@ ARRAYS: Sequence[Any] = (
 )  # fmt: skip
 
 
-# What these take was checked where files are read: test_predictions, test_panel and test_ratings.
-OF_FILES = {"panel", "raters", "shown"}
-
-
 def modules() -> Iterator[types.ModuleType]:
     for found in pkgutil.iter_modules(stats.__path__):
-        if found.name in OF_FILES:
-            continue
         yield import_module(f"repcheck.stats.{found.name}")
 
 
@@ -233,7 +247,7 @@ def bad(hint: Any, *, checked: bool = True, depth: int = 0) -> Iterator[Any]:
         yield from PLAIN_BAD[hint] if checked else UNCHECKED_BAD[hint]
     elif isinstance(hint, type) and is_dataclass(hint) and depth < DEPTH:
         yield from bad_members(hint, depth)
-    elif hint != Floats:  # which the package makes from what was checked
+    elif typing.get_origin(hint) is not np.ndarray:  # which is made from what was checked
         yield from bad_many(hint, checked=checked, depth=depth)
 
 

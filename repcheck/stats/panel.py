@@ -17,6 +17,8 @@ from repcheck.stats.arrays import Floats
 BINS = 15
 SMALLEST = 1e-15
 PADDING = -100
+WIDEST = 1e100
+"""Of ranges of data; squares of errors neither overflow nor vanish below it."""
 LUMA = (65.481, 128.553, 24.966)
 Codes = NDArray[np.int64]
 
@@ -25,8 +27,11 @@ def classification(
     label: Codes, pred: Codes, classes: int, probabilities: Floats | None = None
 ) -> dict[str, float]:
     """Return the metrics of class codes below `classes`; `probabilities` are examples x columns
-    of which column k is the class whose code `label` would be k.
+    of which column k is the class whose code `label` would be k. Raises ValueError where a code
+    is not below `classes`.
     """
+    if max(int(label.max()), int(pred.max())) >= classes:
+        raise ValueError(f"there are codes of more than {classes} classes")
     hits, real, said = (
         np.bincount(codes, minlength=classes).astype(np.float64)
         for codes in (label[label == pred], label, pred)
@@ -57,7 +62,12 @@ def of_the_right(label: Codes, probabilities: Floats) -> Floats:
 
 
 def calibration_error(label: Codes, probabilities: Floats, bins: int = BINS) -> float:
-    """Return the mean gap of confidence and accuracy over `bins` bins, weighted by their size."""
+    """Return the mean gap of confidence and accuracy over `bins` bins, weighted by their size.
+
+    Raises ValueError for no bin.
+    """
+    if bins < 1:
+        raise ValueError(f"at least one bin is needed, not {bins}")
     top = probabilities.argmax(axis=1)
     sure, right = probabilities.max(axis=1), top == label
     # Bins are open below and closed above, as in the paper's own code.
@@ -116,8 +126,12 @@ def restoration(
 
     `psnr_rgb` and `psnr_y` are means over images; `..._pooled` are of the mean squared error of
     all. Each stands for whole images and, as `psnr_y@4`, for those cut by a border. `mae` is the
-    mean absolute error.
+    mean absolute error. Raises ValueError for a range that is none and a border below zero.
     """
+    if not 1 / WIDEST <= data_range <= WIDEST:
+        raise ValueError(f"the range of the data must be positive and finite, not {data_range}")
+    if any(border < 0 for border in borders):
+        raise ValueError(f"a border is cut by 0 pixels or more, not by {min(borders)}")
     found: dict[str, float] = {}
     for border in dict.fromkeys((0, *borders)):
         if 2 * border >= min(label.shape[2:]):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc
 
-from repcheck.stats.arrays import Floats, finite
+from repcheck.stats.arrays import Floats, finite, require_draws, unit_of
 
 Scale = Literal["ordinal", "interval"]
 Codes = NDArray[np.int64]
@@ -92,7 +92,12 @@ def without_one(gains: Floats, raters: Codes) -> Floats:
 
 
 def half_p(hits: int, of: int) -> float:
-    """Return the exact two-sided binomial p of a share of one half."""
+    """Return the exact two-sided binomial p of a share of one half.
+
+    Raises ValueError unless `hits` are some of `of`.
+    """
+    if not 0 <= hits <= of or of < 1:
+        raise ValueError(f"{hits} cannot be some of {of}")
     less = float(bdtr(hits, of, 0.5))
     more = 1.0 if hits == 0 else float(bdtrc(hits - 1, of, 0.5))
     return min(1.0, 2 * min(less, more))
@@ -104,9 +109,14 @@ def missing_where_worse(
     """Return the one-sided p that ratings are missing on the items of the lowest remaining gain.
 
     The statistic is the sum of gain times missing ratings over items, against random orders of the
-    items; the order seen is counted with them.
+    items; the order seen is counted with them. Raises ValueError where gains and missing ratings
+    are not of the same items, for a number that is none, and for fewer than 100 draws.
     """
-    values, holes = np.asarray(gains, dtype=np.float64), np.asarray(missing, dtype=np.float64)
+    values, holes = finite("the gains", gains), finite("the missing ratings", missing)
+    if len(values) != len(holes) or holes.min() < 0:
+        raise ValueError("each item needs one gain and a number of missing ratings from 0 on")
+    values = values / unit_of(values)
+    require_draws(draws, len(values))
     seen = float(values @ holes)
     slack = 1e-9 * max(1.0, abs(seen))
     below, left = 0, draws

@@ -47,6 +47,8 @@ def shown(gains: Floats, places: NDArray[np.int64], random: np.random.Generator)
     values = finite("the gains", gains)
     if not len(places) or len(np.unique(places)) < len(places):
         raise ValueError("at least one example must be shown, and each once")
+    if places.min() < 0 or places.max() >= len(values):
+        raise ValueError(f"there are {len(values)} examples, and one beyond them is shown")
     chosen = values[places]
     seen = float(chosen.sum())
     room = NOISE * max(float(np.abs(values).max()), 1e-300) * len(chosen)
