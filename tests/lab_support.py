@@ -132,7 +132,8 @@ def make(case: Case, folder: Path) -> Path:
                 raise ValueError(f"{case.name}: {name}: {problem}") from None
         (folder / name).write_text(text, encoding="utf-8")
     for command in case.prepare:
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        here = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": here}
         subprocess.run(["sh", "-c", command], cwd=folder, check=True, capture_output=True, env=env)
     paper = folder / "claims.yaml"
     paper.write_text(_paper(case), encoding="utf-8")

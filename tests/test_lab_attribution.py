@@ -48,13 +48,14 @@ def test_a_wider_network_sold_as_a_block_has_no_gain_at_equal_compute() -> None:
     (arm,) = [one for one in report["arms"] if one["id"] == "plain-wide"]
     assert arm["changes"] == "width=32"
     assert abs(arm["reach"]["ratio"] - 1) < 0.001
-    found = effects(report)["plain-wide"]
-    assert found["verdict"] == "gone"
+    assert effects(report)["plain-wide"]["verdict"] == "gone"
     fairness = report["claims"][0]["fairness"]
     assert fairness["verdict"] == "explained"
     assert "at equal FLOPs a sample the gain that remains is" in report["headline"]["sentence"]
     assert "is explained by more compute" in report["headline"]["sentence"]
-    assert set(weighty(report)) == {("RC105", "protocol"), ("RC105", "effect")}
+    found = weighty(report)
+    assert set(found) == {("RC105", "protocol"), ("RC105", "effect"), ("RC402", "protocol")}
+    assert "computes the identity" in found["RC402", "protocol"]
 
 
 def test_a_gain_that_is_normalisation_is_gone_once_the_baseline_has_it() -> None:
