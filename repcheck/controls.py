@@ -1,8 +1,8 @@
 """One more run of each claimed method, whose model is fed other examples when it is evaluated.
 
 Such a control costs one training. It is made where it can decide something: where a probe saw a
-trained model being evaluated, and the budget allows to change the running process. It counts in no
-statistic and in no comparison.
+trained model being evaluated, a metric holds its outputs against what is right, and the budget
+allows to change the running process. It counts in no statistic and in no comparison.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from repcheck.arms import Arm
 from repcheck.claims.model import Method
 from repcheck.errors import Missing
 from repcheck.fact import Evidence
-from repcheck.facts.controls import evaluated_through_a_model
+from repcheck.facts.controls import evaluated_through_a_model, is_held
 from repcheck.needs import Need, needs
 from repcheck.plan import Plan, PlanOptions, arm_runs
 from repcheck.runs import RunSpec, SeedKind
@@ -53,6 +53,8 @@ def controlled(plan: Plan, evidence: Evidence, options: PlanOptions) -> Plan:
             continue
         if need.method not in claimed or (arm.id, arm.dataset) in known or not seeds:
             continue
+        if not any(is_held(claims.metrics[name]) for name in need.metrics):
+            continue  # what it costs, or how long it takes, hangs on no answer
         plan = _with(plan, evidence, options, arm, need)
     return plan
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -140,6 +141,8 @@ def test_no_control_is_made_where_it_could_decide_nothing_or_is_refused(course) 
     assert controls(course(), EVALUATION | {"forwards": 0}) == []
     assert controls(course(probe=False), EVALUATION) == []
     assert controls(course(f"{TEXT}budget: {{allow_surgery: false}}\n"), EVALUATION) == []
+    cost = re.sub(r"\bacc\b", "seconds", TEXT)  # hangs on no answer of the model
+    assert controls(course(cost), EVALUATION) == []
 
 
 def test_a_control_is_foreseen_with_its_reason_and_weighs_in_no_comparison(course) -> None:

@@ -163,8 +163,8 @@ def read_tree(text: str, shown: str) -> Tree:
         raise ClaimsError(walk.problems)
     if not isinstance(tree, Tree):
         place = Where(shown, tree.line, tree.column)
-        hint = "begin with `repcheck: 1`"
-        raise ClaimsError([Problem(place, "a claims file is a mapping of keys", hint)])
+        hint = "a claims file begins with `repcheck: 1`"
+        raise ClaimsError([Problem(place, "the file is no mapping of keys", hint)])
     return tree
 
 

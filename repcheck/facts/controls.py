@@ -218,7 +218,7 @@ class Controls(Fact):
             chance=self._chance(metric, dataset, declared.metrics[metric]),
             fed=sum(one.times for one in seen.surgery if one.kind == SURGERY),
             examples=about.n_test.get(0) or examples,
-            most=self._most(declared, dataset), held=_held(about),
+            most=self._most(declared, dataset), held=is_held(about),
         )  # fmt: skip
 
     def _chance(self, metric: str, dataset: str, score: float) -> Chance | None:
@@ -311,7 +311,7 @@ def declared_seeds(runs: list[Run]) -> list[Run]:
     return sorted(runs, key=lambda run: run.seed_kind is not SeedKind.FRESH)
 
 
-def _held(metric: Metric) -> bool:
+def is_held(metric: Metric) -> bool:
     """Return whether a metric is one of outputs beside what is right, by its name."""
     read = metric.from_.get("").rpartition(":")[2].partition("@")[0]
     said = [one for one in map(meaning, (metric.id, read, metric.definition.get(""))) if one]

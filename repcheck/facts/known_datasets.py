@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from repcheck.claims.commands import split
 from repcheck.claims.model import Claims, Dataset
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact
 from repcheck.named.found import Declared
 from repcheck.named.look import Asked, Look, look
+from repcheck.named.stated import stated_commands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,7 @@ class KnownDatasets(Fact):
             Missing: if the claims name no artifact and no command, or its folder is not there.
         """
         claims = evidence.claims
-        commands = tuple(_commands(claims))
-        if not commands and not claims.artifact.root.known:
-            raise Missing(Reason.UNDECLARED_KEY, "declare `artifact.root` and the commands")
+        commands = tuple((cwd, argv) for _, cwd, argv in stated_commands(claims))
         root = evidence.root
         proposed = tuple(m.id for m in claims.methods.values() if m.role.content == "proposed")
         found = look(
@@ -48,17 +46,6 @@ class KnownDatasets(Fact):
         if found is None:
             raise Missing(Reason.NOT_OBSERVED, f"the artifact's folder: {root} is none")
         return cls(root=str(root), look=found)
-
-
-def _commands(claims: Claims) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for method in claims.methods.values():
-        for part in (method.train, method.eval):
-            if part.command.known:
-                try:
-                    argv = split(part.command.value)
-                except ValueError:
-                    continue
-                yield part.cwd.get(method.train.cwd.get("")), argv
 
 
 def declared_names(claims: Claims) -> Iterator[str]:

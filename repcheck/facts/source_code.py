@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from repcheck.claims.commands import split
-from repcheck.claims.model import Claims, Method
+from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact
 from repcheck.named import python, reach
+from repcheck.named.stated import stated_commands
 from repcheck.named.tree import Tree, tree
 
 NODES = 300_000
@@ -41,9 +41,7 @@ class SourceCode(Fact):
             Missing: if the claims name no artifact and no command, or its folder is not there.
         """
         claims = evidence.claims
-        commands = tuple(commands_of(claims))
-        if not commands and not claims.artifact.root.known:
-            raise Missing(Reason.UNDECLARED_KEY, "declare `artifact.root` and the commands")
+        commands = stated_commands(claims)
         here = tree(evidence.root, whole=True)
         if here is None:
             raise Missing(Reason.NOT_OBSERVED, f"the artifact's folder: {evidence.root} is none")
@@ -95,15 +93,3 @@ class SourceCode(Fact):
 def _few(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
     return ", ".join(paths[:3]) + more
-
-
-def commands_of(claims: Claims) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield every command: its method, the folder that it starts in, its words."""
-    for method in claims.methods.values():
-        for part in (method.train, method.eval):
-            if part.command.known:
-                try:
-                    argv = split(part.command.value)
-                except ValueError:
-                    continue
-                yield method.id, part.cwd.get(method.train.cwd.get("")), argv

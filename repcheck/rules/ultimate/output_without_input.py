@@ -53,6 +53,7 @@ from repcheck.facts.controls import (
     datasets_asked,
     declared_seeds,
     evaluated_through_a_model,
+    is_held,
     still,
     trained,
     unread,
@@ -235,10 +236,14 @@ def _of_control(claim: Claim, method: Method, one: Control, most: float) -> Outc
 def _vague(one: Control) -> str:
     """Return why neither a score that stays nor one that falls shows anything; "" if they do."""
     if not one.held:
-        return f"that {one.metric} holds outputs against what is right is not known from its name"
+        return _nameless(one.metric)
     if not one.sure or one.kept is None:
         return "as declared, the score cannot be told from one by chance"
     return ""
+
+
+def _nameless(metric: str) -> str:
+    return f"that {metric} holds outputs against what is right is not known from its name"
 
 
 def _doubt(one: Control, most: float) -> str:
@@ -260,7 +265,9 @@ def _without(
     allowed = controls.claims.budget.allow_surgery
     declare = f"declare `{method.eval.predictions.path}` with the raw predictions of a run"
     words = f"{_printed(claim, method, run)}; whether that depends on the data is not shown"
-    if broken:
+    if not is_held(controls.claims.metrics[claim.metric.value]):
+        words += f": {_nameless(claim.metric.value)}, so that no control would tell"
+    elif broken:
         words, declare = f"{words}: the control says nothing, {broken[0][1]}", declare
     elif run.observation is None:
         declare = "a rerun with the probe (without --no-probe)"
