@@ -119,7 +119,7 @@ def words(worth: Worth, part: str) -> str:
     said = (
         f"{how} `{worth.arm.method}` scores {scores[0]}, with it {scores[1]}"
         f" {worth.claim.metric.get('')}: it is worth {found.estimate:+.{digits}f}"
-        f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}] (95 %, n = {whole.n} + {without.n})"
+        f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}] (95 %, {worth.n})"
         f" of the claimed {attribution.claimed:+.{digits}f}"
     )
     if worth.verdict == "decorative":

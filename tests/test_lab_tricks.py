@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from repcheck.claims.load import load
 from repcheck.tricks import TRICKS
-from tests.lab_support import SEVERITIES, cases, check, defeated, honest, load_case, problems
+from tests.lab_support import SEVERITIES, cases, check, defeated, honest, load_case, make, problems
 
 EVERY = [*cases(), *honest(), *defeated()]
 
@@ -25,6 +27,12 @@ def marked() -> list[object]:
 @pytest.mark.parametrize("path", marked())
 def test_a_case_of_the_lab_is_found_or_left_alone_as_it_says(path: Path, tmp_path: Path) -> None:
     assert problems(check(load_case(path), tmp_path)) == []
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_case_of_the_lab_can_be_made_and_read(path: Path, tmp_path: Path) -> None:
+    case = replace(load_case(path), prepare=[])
+    assert load(make(case, tmp_path / "paper")).claims
 
 
 def test_every_trick_is_planted_twice_and_has_an_honest_twin() -> None:

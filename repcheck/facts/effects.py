@@ -42,7 +42,9 @@ class Effect:
     `attribution` is there only if the arm is valid and the gain established; else `reason` and
     `why` say what is lacking. `changes` is the arm diff: what was seen to differ from the runs of
     the method it was derived from. `means` are those of method, baseline and arm, each with its
-    standard deviation and n, in the metric's unit times `sign` (higher is better). `covers` says
+    standard deviation and n, in the metric's unit times `sign` (higher is better). `pairs` are the
+    differences method - arm seed by seed, where both were seen to begin with the same weights.
+    `covers` says
     that the arm gives the baseline every difference beside the contribution, `beyond` that it was
     trained longer than the method as declared: it tells what training on gains, and nothing of the
     gain that is claimed. `moot` says why it has nothing to do with the gain, `shown` that the
@@ -57,6 +59,7 @@ class Effect:
     reach: Reach | None = None
     attribution: Attribution | None = None
     means: tuple[Summary | None, ...] = ()
+    pairs: Summary | None = None
     reason: Reason | None = None
     why: str = ""
     sources: tuple[str, ...] = ()
@@ -266,20 +269,20 @@ class _Maker:
         changed = self._sample(arm.id, comparison.dataset, claim.metric.value)
         upper, lower = (changed, baseline) if bare.removes else (method, changed)
         smaller = _smaller(method, baseline, stated.value)
-        other = comparison.baseline.id if bare.removes else comparison.method.id
+        own = self._pairs(bare, comparison.method.id, arm.id)
         found = attribute(
             claimed=stated.value if smaller is None else smaller,
             unit=stated.unit,
             tolerance=claim.tolerance.value if claim.tolerance.known else None,
             upper=upper,
             lower=lower,
-            pairs=self._pairs(bare, other),
+            pairs=self._pairs(bare, arm.id, comparison.baseline.id) if bare.removes else own,
         )
-        means = tuple(one.finished for one in (method, baseline, changed))
         return replace(
             bare,
             attribution=found,
-            means=means,
+            means=tuple(one.finished for one in (method, baseline, changed)),
+            pairs=own,
             shown=smaller is not None,
             sign=self._sign(claim.metric.value),
         )
@@ -300,29 +303,24 @@ class _Maker:
         sign = self._sign(metric)
         return Sample.of([sign * value for value in found.values], crashed=len(found.failed))
 
-    def _pairs(self, bare: Effect, other: str) -> Summary | None:
-        """Return the differences seed by seed, where both arms began with the same weights."""
+    def _pairs(self, bare: Effect, *arms: str) -> Summary | None:
+        """Return first - second seed by seed, where both arms began with the same weights."""
         from repcheck.stats.compare import differences
 
         dataset, metric = bare.comparison.dataset, bare.claim.metric.value
-        sign = self._sign(metric)
-        arm, beside = (
-            [
-                run
-                for run in self.runs
-                if run.arm == name
-                and dataset in {"", run.dataset}
-                and run.seed_kind is SeedKind.FRESH
-                and metric in run.metrics
-            ]
-            for name in (bare.arm.id, other)
-        )
-        pairs = paired(arm, beside)
+        fresh = [
+            run
+            for run in self.runs
+            if run.seed_kind is SeedKind.FRESH
+            and dataset in {"", run.dataset}
+            and metric in run.metrics
+        ]
+        pairs = paired(*([run for run in fresh if run.arm == name] for name in arms))
         if len(pairs) < 2 or not same_start(pairs):
             return None
+        sign = self._sign(metric)
         values = [tuple(sign * run.metrics[metric] for run in pair) for pair in pairs]
-        others, arms = zip(*values, strict=True)
-        return differences(arms, others) if bare.removes else differences(others, arms)
+        return differences(*zip(*values, strict=True))
 
 
 def gain_of(

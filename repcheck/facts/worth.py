@@ -1,9 +1,10 @@
 """What a part of a method is worth: what the method loses where the part is taken from it.
 
-G = mean(method) - mean(method without the part), by the fresh seeds of both. With the margin of
+G = mean(method) - mean(method without the part), by the fresh seeds of both: seed by seed (paired
+t) where both were seen to begin with the same weights, else by Welch's t. With the margin of
 attribution, delta = min(half the claim, max(tolerance, a quarter of the claim)), in this order:
 
-- `contributes`: the lower end of G's 95 % interval (Welch) lies above zero;
+- `contributes`: the lower end of G's 95 % interval lies above zero;
 - `decorative`: its 90 % interval lies within delta of zero on both sides: two one-sided 5 % tests;
 - `inconclusive`: otherwise, with the seeds per arm whose interval would be narrow enough.
 
@@ -45,8 +46,9 @@ class Worth:
     """What one arm showed of a part, put to one claim; in the metric's unit, higher is better.
 
     `verdict` is None where the arm decides nothing: `reason` and `why` then say what is lacking.
-    `seeds_needed` (per arm) is set for an inconclusive verdict that more seeds could decide. `told`
-    is what the paper's own ablation says that the part is worth.
+    `seeds_needed` (per arm) is set for an inconclusive verdict that more seeds could decide; `n`
+    says in words how many seeds it rests on. `told` is what the paper's own ablation says that the
+    part is worth.
     """
 
     effect: Effect
@@ -55,6 +57,7 @@ class Worth:
     interval90: Interval | None = None
     margin: float = 0.0
     seeds_needed: int | None = None
+    n: str = ""
     told: float | None = None
     reason: Reason | None = None
     why: str = ""
@@ -171,20 +174,26 @@ class Worths(Fact):
 
 
 def _judged(effect: Effect, whole: Summary, without: Summary, margin: float) -> Worth:
-    from repcheck.stats.attribution import seeds_to_narrow
-    from repcheck.stats.compare import welch
+    from repcheck.stats.attribution import seeds_to_narrow, usable
+    from repcheck.stats.compare import one_sample, welch
 
-    wide, narrow = (welch(whole, without, alpha) for alpha in (TWO_SIDED, ONE_SIDED))
+    pairs = effect.pairs
+    if pairs is not None and usable(pairs, whole, without):
+        wide, narrow = (one_sample(pairs, alpha) for alpha in (TWO_SIDED, ONE_SIDED))
+        samples, n = [pairs], f"n = {pairs.n} pairs"
+    else:
+        wide, narrow = (welch(whole, without, alpha) for alpha in (TWO_SIDED, ONE_SIDED))
+        samples, n = [whole, without], f"n = {whole.n} + {without.n}"
     verdict: WorthVerdict = "inconclusive"
     if wide.low > 0:
         verdict = "contributes"
     elif -margin <= narrow.low and narrow.high <= margin:
         verdict = "decorative"
     open_still = verdict == "inconclusive"
-    needed = seeds_to_narrow((whole, without), margin / 2) if open_still else None
+    needed = seeds_to_narrow(samples, margin / 2) if open_still else None
     return Worth(
         effect=effect, verdict=verdict, interval=wide, interval90=narrow, margin=margin,
-        seeds_needed=needed,
+        seeds_needed=needed, n=n,
     )  # fmt: skip
 
 

@@ -159,7 +159,7 @@ def attribute_claim(
     is no verdict.
     """
     above, below = _sample(upper), _sample(lower)
-    if pairs is not None and not _usable(pairs, above, below):
+    if pairs is not None and not usable(pairs, above.finished, below.finished):
         pairs = None
     interval, interval90, test = _intervals(above, below, pairs)
     n = f"n = {pairs.n} pairs" if pairs else f"n = {above.n} + {below.n}"
@@ -216,10 +216,11 @@ def _sample(arm: Summary | Sample) -> Sample:
     return arm if isinstance(arm, Sample) else Sample(finished=arm)
 
 
-def _usable(pairs: Summary, *arms: Sample) -> bool:
+def usable(pairs: Summary, *arms: Summary | None) -> bool:
+    """Return whether differences seed by seed carry an interval beside the arms they are of."""
     if pairs.sd is None:
         return False
-    if pairs.sd > 0 or all(one.finished and one.finished.sd == 0 for one in arms):
+    if pairs.sd > 0 or all(one is not None and one.sd == 0 for one in arms):
         return True
     # Equal differences between seeds that do vary: a coarse metric, unless the runs are identical.
     return pairs.mean == 0 and pairs.n >= IDENTICAL_PAIRS

@@ -62,7 +62,7 @@ WORDS = frozenset(
     {"rl", "reinforce", "reinforcement", "policy", "ppo", "dqn", "a2c", "a3c", "sac", "trpo"}
     | {"actor", "agent", "bandit", "grpo"}
 )
-PART = "what its policy sees of the state"
+PART = "the state that its policy sees"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
