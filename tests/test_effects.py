@@ -182,6 +182,22 @@ def test_a_baseline_trained_as_long_that_reaches_the_method_explains_the_gain():
     assert found.reach.ratio == pytest.approx(1.0)
 
 
+def test_arms_that_began_with_the_same_weights_pair_in_the_direction_of_the_gain():
+    less = tuple(value + shift for value, shift in zip(BASE, (0.1, -0.1, 0.2, 0, 0), strict=True))
+    arm, its = aligned(), runs(UP, "base", less, 375)
+    alike = [
+        replace(run, observation=replace(run.observation, initial_weights=f"s{run.seed}"))
+        for run in (*DECLARED, *its)
+        if run.observation is not None
+    ]
+    (found,) = Evidence(claims=claims(), runs=tuple(alike), arms=(arm,)).get(Effects).effects
+    assert found.attribution is not None
+    assert found.attribution.test == "paired t"
+    assert found.attribution.remaining == pytest.approx(5 - 0.04)
+    assert found.pairs is not None
+    assert found.pairs.mean == pytest.approx(5 - 0.04)
+
+
 def test_a_gain_that_stays_survives():
     found = effect(aligned(), runs(UP, "base", BASE, 375))
     assert found.attribution is not None

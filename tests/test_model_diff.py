@@ -199,6 +199,7 @@ def test_long_networks_are_paired_by_runs_of_equal_layers() -> None:
         ("free_attention/bad", "RC302", "minor", "omission"),
         ("free_attention/bad_unnamed", "RC302", "major", "mismatch"),
         ("learnable_resampling/bad", "RC303", "minor", "omission"),
+        ("learnable_resampling/bad_same_words", "RC303", "minor", "omission"),
         ("learnable_resampling/bad_learnt_exponent", "RC303", "minor", "omission"),
         ("extra_skips/bad", "RC304", "minor", "omission"),
         ("extra_skips/bad_kept_and_added", "RC304", "minor", "mismatch"),

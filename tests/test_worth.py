@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from observed_support import observation_of, runs_of
 from pydantic import TypeAdapter
-from scipy.stats import ttest_ind
+from scipy.stats import ttest_ind, ttest_rel
 
 from repcheck.arms import Arm
 from repcheck.claims.comparison import comparisons
@@ -107,6 +107,27 @@ def test_the_worth_of_a_part_is_the_difference_of_means_between_welchs_bounds():
         assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
     assert worth.interval.estimate == pytest.approx(0.1)
     assert worth.margin == pytest.approx(1.25)
+
+
+def test_arms_that_began_with_the_same_weights_are_compared_seed_by_seed():
+    def begun(made: Sequence[Run]) -> list[Run]:
+        return [
+            replace(run, observation=replace(run.observation, initial_weights=f"s{run.seed}"))
+            for run in made
+            if run.observation is not None
+        ]
+
+    less = begun(runs("ours-cyc", NOTHING_LOST, of="ours"))
+    known = evidence(TEXT, *less)
+    known = replace(known, runs=(*begun(known.runs[: len(OURS) + 1]), *known.runs[6:11], *less))
+    ((worth,),) = known.get(Worths).of(comparisons(known.claims)[0], "loss")
+    peer = ttest_rel(OURS, NOTHING_LOST).confidence_interval(0.95)
+    assert worth.interval is not None
+    assert (worth.interval.low, worth.interval.high) == pytest.approx((peer.low, peer.high))
+    assert worth.n == "n = 5 pairs"
+    alone = only(TEXT, *less).interval
+    assert alone is not None
+    assert alone.low < worth.interval.low
 
 
 def test_a_part_without_which_the_gain_is_lost_contributes():

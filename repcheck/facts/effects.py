@@ -303,7 +303,7 @@ class _Maker:
         sign = self._sign(metric)
         return Sample.of([sign * value for value in found.values], crashed=len(found.failed))
 
-    def _pairs(self, bare: Effect, *arms: str) -> Summary | None:
+    def _pairs(self, bare: Effect, first: str, second: str) -> Summary | None:
         """Return first - second seed by seed, where both arms began with the same weights."""
         from repcheck.stats.compare import differences
 
@@ -315,7 +315,7 @@ class _Maker:
             and dataset in {"", run.dataset}
             and metric in run.metrics
         ]
-        pairs = paired(*([run for run in fresh if run.arm == name] for name in arms))
+        pairs = paired(*([run for run in fresh if run.arm == name] for name in (second, first)))
         if len(pairs) < 2 or not same_start(pairs):
             return None
         sign = self._sign(metric)

@@ -189,6 +189,8 @@ def _told(comparison: Comparison, difference: Difference) -> Told:
     if mine is None or other is None or mine.undeclared:
         return Told(difference=left, standing="undeclared")
     said = holds(mine, left, ours=True)
+    if said and other.known and str(mine) == str(other):
+        return Told(difference=left, standing="undeclared")  # the same words for what differs
     both = said and not other.undeclared and holds(other, left, ours=False)
     return Told(
         difference=left,
