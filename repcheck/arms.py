@@ -82,11 +82,6 @@ class Arm:
         }
         return next((name for name, used in ways.items() if used), "")
 
-    @property
-    def checker_made(self) -> bool:
-        """Return whether the authors' own interface does not reach what is changed."""
-        return self.how in {"probe", "constant"}
-
     def refused(self, missing: Missing) -> NoArm:
         """Return the arm as one that is not run, with what would make it possible."""
         return NoArm(

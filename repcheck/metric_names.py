@@ -148,6 +148,11 @@ def question(name: str) -> frozenset[str]:
     return frozenset({_SAME.get(word, word) for word in bare})
 
 
+def letters(name: str) -> str:
+    """Return a name's letters and digits alone: `BatchNorm2d` and `batch_norm2d` are one."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def part_of_data(name: str) -> str:
     """Return `test` or `eval` where a name says so: the latter is validation as often as not."""
     words = _words(name)

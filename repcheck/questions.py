@@ -20,7 +20,6 @@ from repcheck.visible import line, visible
 
 MOST_MATERIAL = 12
 MOST_BYTES = 200_000_000
-FORMS = ("text", "yaml", "json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

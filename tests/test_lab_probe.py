@@ -38,11 +38,12 @@ def flagged(name: str) -> dict[str, str]:
     return {  # of several findings of a rule the first
         judgement["rule"]: judgement["message"]
         for judgement in reversed(checked(name)[1]["judgements"])
-        if judgement["state"] == "flagged" and judgement["severity"] != "note"
+        if judgement["state"] == "flagged"
+        and judgement["rule"] != "RC602b"  # a note: the artifacts ship no requirements
     }
 
 
-def test_the_cheating_paper_yields_exactly_its_six_tricks() -> None:
+def test_the_cheating_paper_yields_exactly_its_tricks() -> None:
     code, report, _ = checked("cheating")
     assert code == 1
     found = flagged("cheating")

@@ -35,6 +35,9 @@ SCRIPT = """
             few = 1e-4 * extra(out.detach()).pow(2).mean()
             loss = F.cross_entropy(out, y[rows]) + 0.1 * twin + few
             loss = loss + 1e-6 * F.mse_loss(out, torch.zeros_like(out)) + out.detach().mean()
+            if kind == "penalty":
+                slope = torch.autograd.grad(out.sum(), net[0].weight, create_graph=True)[0]
+                loss = loss + slope.pow(2).mean()
             if at % 2 == 0:
                 loss = loss / 2  # a factor of everything changes no share
             optimizer.zero_grad()
@@ -99,6 +102,9 @@ def test_graphs_that_a_second_pass_would_run_twice_are_left_alone(tmp_path: Path
     seen = observe_raw(script(*kinds), tmp_path)
     assert not seen.of("terms")
     assert seen.out.startswith("12 ")
+    again = tmp_path / "penalty"
+    again.mkdir()
+    assert not observe_raw(script(("penalty", 12), ("plain", 12)), again).of("terms")
     other = tmp_path / "checkpoint"
     other.mkdir()
     assert not observe_raw(script(("checkpoint", 12)), other).of("terms")

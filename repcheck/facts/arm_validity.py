@@ -49,7 +49,7 @@ def validity(
     Raises:
         Missing: if it is not valid, or not yet known to be; with what is wrong.
     """
-    _finished(arm, mine)
+    finished(arm, mine)
     pairs = paired(mine, parent)
     if not pairs:
         raise Missing(Reason.NOT_OBSERVED, f"runs of `{arm.method}` with the seeds of `{arm.id}`")
@@ -64,7 +64,7 @@ def validity(
         raise Missing(
             Reason.INVALID_ARM, f"an arm that changes {named(arm)} and nothing else ({told})"
         )
-    _applied(arm, mine)
+    applied(arm, mine)
     if not changes and not arm.surgery:
         _moved(arm, pairs, parent)
     return changes, _on_target(arm, mine)
@@ -75,7 +75,8 @@ def named(arm: Arm) -> str:
     return " and ".join(f"`{factor}`" for factor in arm.factors[:3]) or "the factor"
 
 
-def _finished(arm: Arm, mine: Sequence[Run]) -> None:
+def finished(arm: Arm, mine: Sequence[Run]) -> None:
+    """Raise `Missing` where an arm was not run, a run of it failed, or its loss did not fall."""
     if not mine:
         raise Missing(Reason.NOT_OBSERVED, f"run the arm `{arm.id}`")
     for run in mine:
@@ -89,8 +90,8 @@ def _finished(arm: Arm, mine: Sequence[Run]) -> None:
             raise Missing(Reason.INVALID_ARM, f"an arm `{arm.id}` whose training loss decreases")
 
 
-def _applied(arm: Arm, mine: Sequence[Run]) -> None:
-    """Raise where a surgery never applied: what did not change proves nothing."""
+def applied(arm: Arm, mine: Sequence[Run]) -> None:
+    """Raise `Missing` where a surgery never applied: what did not change proves nothing."""
     wanted = Counter(str(one.get("kind")) for one in arm.surgery)
     for run in mine:
         done = run.observation.surgery if run.observation else ()

@@ -12,6 +12,7 @@ from repcheck.claims.model import Method
 from repcheck.fact import Evidence, Fact, Quantity
 from repcheck.facts.network_words import words_of
 from repcheck.facts.observed import Observed, Sight
+from repcheck.metric_names import letters
 
 if TYPE_CHECKING:  # linting has nothing observed
     from repcheck.observation import EqualSeen
@@ -86,15 +87,11 @@ def of_component(
 
 
 def _names(name: str, one: Equality) -> bool:
-    mine, cls = _plain(name), _plain(one.name)
-    path = [_plain(part) for part in one.seen.module.split(".")]
+    mine, cls = letters(name), letters(one.name)
+    path = [letters(part) for part in one.seen.module.split(".")]
     if len(mine) >= SHORT and (mine in cls or mine in path):
         return True
     if len(cls) >= SHORT and cls in mine:
         return True
     words = {word for word in words_of(name) if len(word) >= SHORT and word != mine}
     return bool(words) and words <= words_of(one.name) | set(re.findall(r"[a-z]+", cls))
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())

@@ -23,11 +23,10 @@ from repcheck.facts.protocols import (
     matching,
     means,
     printed_mean,
+    rises,
 )
 from repcheck.facts.table import Table, printed
 from repcheck.runs import Run
-
-_DOWN = frozenset({"error", "mae", "mse", "rmse", "nll", "ece"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +210,7 @@ def _sides(ours: Side, theirs: Side, metric: Metric) -> Sides:
     shared = tuple(name for name in ours.matches if name in theirs.matches)
     strange = _strange(ours, theirs)
     lacking = 0.0 if strange else _lacking(ours, theirs)
-    up = metric.higher_is_better.get(kind_of(metric) not in _DOWN)
+    up = rises(metric)
     scale = 100.0 if metric.unit.get("") in PERCENT else 1.0
     return Sides(
         ours=ours,

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from repcheck.claims.commands import split
-from repcheck.claims.model import Claims
 from repcheck.fact import Evidence, Fact
 from repcheck.metric_names import question
 from repcheck.named import python
 from repcheck.named.reach import reached
+from repcheck.named.stated import commands_of
 from repcheck.named.tree import tree
 
 LONGEST = 60
@@ -29,7 +28,7 @@ class MetricsInCode(Fact):
     @classmethod
     def draw(cls, evidence: Evidence) -> Self:
         """Look at the files that the commands reach; empty where there are none."""
-        commands = tuple(_commands(evidence.claims))
+        commands = tuple((cwd, argv) for _, cwd, argv in commands_of(evidence.claims))
         here = tree(evidence.root) if commands else None
         if here is None:
             return cls(by_question={})
@@ -43,16 +42,6 @@ class MetricsInCode(Fact):
     def place(self, metric: str) -> str:
         """Return where a metric is named (`eval.py:12`), or nothing."""
         return self.by_question.get(question(metric), "")
-
-
-def _commands(claims: Claims) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for method in claims.methods.values():
-        for part in (method.train, method.eval):
-            if part.command.known:
-                try:
-                    yield part.cwd.get(""), split(part.command.value)
-                except ValueError:
-                    continue
 
 
 def _names(module: ast.Module) -> Iterator[tuple[str, int]]:

@@ -10,6 +10,7 @@ from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Method
 from repcheck.claims.offer import canonical, plain
 from repcheck.claims.stated import State, Stated
+from repcheck.metric_names import letters
 
 if TYPE_CHECKING:  # linting has nothing observed
     from repcheck.model_diff import Category, Difference, Position
@@ -94,13 +95,9 @@ def offered(comparison: Comparison) -> set[str]:
 
 def belongs(position: Position, names: Iterable[str]) -> bool:
     """Return whether a place lies in a module whose path or class holds a component's name."""
-    held = [_plain(text) for text in (*position.path.split("."), *position.classes)]
-    wanted = [name for name in map(_plain, names) if len(name) > 2 and name not in _ANYTHING]
+    held = [letters(text) for text in (*position.path.split("."), *position.classes)]
+    wanted = [name for name in map(letters, names) if len(name) > 2 and name not in _ANYTHING]
     return any(name in text for name in wanted for text in held)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def stated_of(method: Method, category: Category) -> Stated[Any] | None:

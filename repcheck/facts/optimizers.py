@@ -11,6 +11,7 @@ from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact, Quantity
 from repcheck.facts.observed import Observed, Sight
+from repcheck.metric_names import letters
 from repcheck.runs import Run
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ KNOWN = frozenset(
 
 def short(name: str) -> str:
     """Return an optimizer by its common name: `FusedAdamW` and `Adam-W` are `adamw`."""
-    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    plain = letters(name)
     for words in ("withmomentum", "nesterov", "momentum", "optimizer"):
         plain = plain.replace(words, "") or plain
     return _VARIANTS.sub("", plain) or plain

@@ -26,6 +26,7 @@ _WORDS = {
 _PLAIN = {"accuracy": {"accuracy", "balanced"}, "error": {"error"},
           "f1": {"f1", "macro", "micro", "weighted", "binary"},
           "psnr": {"psnr", "rgb", "y"}}  # fmt: skip
+_FALLING = frozenset({"error", "mae", "mse", "rmse", "nll", "ece"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,11 @@ def words(name: str) -> str:
     said = _WORDS.get(bare, bare)
     cut = f", cut by {rest}" if rest else ""
     return said + cut + (" of the mean squared error of all" if name.endswith("_pooled") else "")
+
+
+def rises(metric: Metric) -> bool:
+    """Return whether more of a metric is better: as stated, else by its name."""
+    return metric.higher_is_better.get(kind_of(metric) not in _FALLING)
 
 
 def kind_of(metric: Metric) -> str:

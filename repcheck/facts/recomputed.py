@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
@@ -14,8 +13,8 @@ from repcheck.fact import Evidence, Fact
 from repcheck.facts.metrics_in_code import MetricsInCode
 from repcheck.facts.predicted import Predicted
 from repcheck.facts.twins import Tables, twin
-from repcheck.facts.unreported import FEWEST, Cell, cell_of, reported_metrics
-from repcheck.metric_names import meaning, question
+from repcheck.facts.unreported import FEWEST, Cell, cell_of, columns_of, reported_metrics
+from repcheck.metric_names import letters, meaning, question
 from repcheck.runs import Run, SeedKind
 
 PANEL = {
@@ -129,13 +128,13 @@ def _sorted(
     source: str,
 ) -> Panel:
     shown = reported_metrics(claims)
-    listed = {_plain(one) for one in claims.measured_not_reported.metrics.get(())}
+    listed = {letters(one) for one in claims.measured_not_reported.metrics.get(())}
     kept = list(dict.fromkeys(key for side in tables for row in side for key in row
                               if not key.startswith("panel:")))  # fmt: skip
     cells, same = list[Cell](), dict[str, str]()
     for name in names:
-        columns = _columns(tables, f"panel:{name}")
-        if columns is None or _plain(name) in listed or _reported(name, shown):
+        columns = columns_of(tables, f"panel:{name}")
+        if columns is None or letters(name) in listed or _reported(name, shown):
             continue
         if other := twin(f"panel:{name}", kept, tables):
             same[name] = other.partition(":")[2]
@@ -156,7 +155,7 @@ def _sorted(
 
 def _won(claims: Claims, tables: Tables, name: str) -> Cell | None:
     """Return a claim's metric over the seeds, if the method is surely better in it."""
-    about, columns = claims.metrics.get(name), _columns(tables, f"metric:{name}")
+    about, columns = claims.metrics.get(name), columns_of(tables, f"metric:{name}")
     up = about.higher_is_better.content if about is not None else None
     if about is None or columns is None or up is None:
         return None
@@ -168,12 +167,3 @@ def _won(claims: Claims, tables: Tables, name: str) -> Cell | None:
 
 def _reported(name: str, shown: set[str]) -> bool:
     return any(question(name) == question(one) for one in shown)
-
-
-def _columns(tables: Tables, name: str) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    mine, other = (tuple(row[name] for row in side if name in row) for side in tables)
-    return (mine, other) if min(len(mine), len(other)) >= FEWEST else None
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -7,7 +7,6 @@ baseline's protocol.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import ClassVar, Self
@@ -18,8 +17,9 @@ from repcheck.claims.model import Claim
 from repcheck.errors import Inapplicable, Missing, Reason
 from repcheck.fact import Evidence, Fact
 from repcheck.facts.arm_diff import paired, same_end
+from repcheck.facts.arm_validity import applied, finished
 from repcheck.facts.effects import gain_of
-from repcheck.runs import Run, SeedKind, Status
+from repcheck.runs import Run, SeedKind
 
 FACTOR = "eval.input"
 FEWEST = 3
@@ -139,22 +139,12 @@ class Rescued(Fact):
         ]  # fmt: skip
         mine = [run for run in on_it if run.arm == arm.id]
         parent = [run for run in on_it if run.arm == arm.method and not run.replicate]
-        _applied(arm, mine)
+        finished(arm, mine)
+        applied(arm, mine)
         pairs = [pair for pair in paired(mine, parent) if all(metric in r.metrics for r in pair)]
         if len(pairs) < FEWEST:
             raise Missing(Reason.UNDERPOWERED, f"{FEWEST} finished seeds of `{arm.id}`")
         return _changed(arm.method, pairs, metric, self._sign(metric))
-
-
-def _applied(arm: Arm, runs: Sequence[Run]) -> None:
-    if not runs:
-        raise Missing(Reason.NOT_OBSERVED, f"run the arm `{arm.id}`")
-    for run in runs:
-        if run.status is not Status.OK:
-            raise Missing(Reason.COMMAND_FAILED, f"mend the arm `{arm.id}`: {run.reason}")
-        done = run.observation.surgery if run.observation else ()
-        if len(done) != 1 or done[0].kind != "input" or not done[0].times:
-            raise Missing(Reason.INVALID_ARM, f"an arm whose change applies: `{arm.id}`")
 
 
 def _changed(method: str, pairs: list[tuple[Run, Run]], metric: str, sign: int) -> Change:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from repcheck.claims.model import Method
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact
 from repcheck.named import python, reach
@@ -61,11 +60,6 @@ class SourceCode(Fact):
     def notebooks(self) -> tuple[str, ...]:
         """The notebooks, which are not read."""
         return tuple(path for path in self.tree.paths if path.endswith(".ipynb"))
-
-    def reached_by(self, method: Method) -> tuple[str, ...]:
-        """Return the Python files that one method's commands reach."""
-        own = [(cwd, argv) for name, cwd, argv in self.commands if name == method.id]
-        return tuple(path for path in reach.reached(self.tree, own) if path.endswith(".py"))
 
     def module(self, path: str) -> ast.Module | None:
         """Return a file's syntax; None where it is too large, not readable or not Python 3."""

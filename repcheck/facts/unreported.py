@@ -11,7 +11,7 @@ from repcheck.claims.comparison import Comparison, comparisons
 from repcheck.claims.model import Claims
 from repcheck.fact import Evidence, Fact
 from repcheck.facts.twins import Tables, twin
-from repcheck.metric_names import meaning, part_of_data, question
+from repcheck.metric_names import letters, meaning, part_of_data, question
 from repcheck.needs import reader_text
 from repcheck.reader import LARGEST, MOST_OTHERS
 from repcheck.runs import Run, Runs, SeedKind, Status
@@ -219,7 +219,7 @@ class _Maker:
         reported = {
             name: found
             for name in sorted(shown)
-            if (found := _column(tables, f"metric:{name}")) and self._up(name) is not None
+            if (found := columns_of(tables, f"metric:{name}")) and self._up(name) is not None
         }
         made = Beside(
             reported=tuple(self._reported(name, columns) for name, columns in reported.items()),
@@ -238,13 +238,13 @@ class _Maker:
         admitted, diagnostics, unknown = list[str](), list[str](), list[str]()
         omitted, same = list[Cell](), dict[str, str]()
         own = self._own_splits(shown)
-        listed = {_plain(one) for one in self.claims.measured_not_reported.metrics.get(())}
+        listed = {letters(one) for one in self.claims.measured_not_reported.metrics.get(())}
         kept = [f"metric:{cell.name}" for cell in made.reported]
         for name in names:
             declared = self._declared(name)
-            said, columns = meaning(name), _column(tables, name)
+            said, columns = meaning(name), columns_of(tables, name)
             up = self._up(declared) if declared else said.up
-            if {_plain(one) for one in (declared, name, name.rpartition(".")[2])} & listed:
+            if {letters(one) for one in (declared, name, name.rpartition(".")[2])} & listed:
                 admitted.append(name)
             elif declared in shown or (other := twin(name, kept, tables)):
                 same[name] = declared if declared in shown else other.removeprefix("metric:")
@@ -340,10 +340,6 @@ class _Maker:
         )
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
 def _what(text: str) -> str:
     """Return what a `from:` text reads in its file: `{out}/m.json:test.acc@last` reads test.acc."""
     if text.startswith("stdout:"):
@@ -352,7 +348,7 @@ def _what(text: str) -> str:
     return found[1].partition("@")[0].strip() if found else ""
 
 
-def _column(tables: Tables, name: str) -> tuple[Values, Values] | None:
+def columns_of(tables: Tables, name: str) -> tuple[Values, Values] | None:
     """Return a number's values over the seeds of both arms, if there are enough of each."""
     mine, other = (tuple(row[name] for row in side if name in row) for side in tables)
     return (mine, other) if min(len(mine), len(other)) >= FEWEST else None

@@ -15,13 +15,14 @@ def stated_commands(claims: Claims) -> tuple[tuple[str, str, tuple[str, ...]], .
     Raises:
         Missing: if the claims name neither a command nor an artifact.
     """
-    commands = tuple(_commands(claims))
+    commands = tuple(commands_of(claims))
     if not commands and not claims.artifact.root.known:
         raise Missing(Reason.UNDECLARED_KEY, "declare `artifact.root` and the commands")
     return commands
 
 
-def _commands(claims: Claims) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def commands_of(claims: Claims) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield every command that can be split: its method, its folder, its words."""
     for method in claims.methods.values():
         for part in (method.train, method.eval):
             if part.command.known:

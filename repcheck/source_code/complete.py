@@ -29,15 +29,11 @@ Presence = Literal["there", "missing", "unknown"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Something that is not there: in words, where it is seen, and what would mend it.
-
-    `stops` says that a command surely ends there; otherwise a part is missing that it may need.
-    """
+    """Something that is not there: in words, where it is seen, and what would mend it."""
 
     said: str
     fix: str
     where: str = ""
-    stops: bool = False
 
 
 def presence(root: Path, path: str) -> Presence:
@@ -71,7 +67,7 @@ def entry(tree: Tree, cwd: str, argv: Sequence[str]) -> tuple[str, Gap | None]:
         return (named[0] if named else ""), None
     found = presence(tree.root, script)
     if found == "missing":
-        return "", Gap(said=f"`{script}` is not there", fix=f"add `{script}`", stops=True)
+        return "", Gap(said=f"`{script}` is not there", fix=f"add `{script}`")
     return (script if found == "there" else ""), None
 
 
@@ -127,7 +123,7 @@ class _Reach:
         if raised(line) == "NotImplementedError":
             at = f"{path}:{line.lineno}"
             said = f"`{path}` raises NotImplementedError at line {line.lineno}"
-            return Gap(said=said, fix=f"write what `{at}` leaves out", where=at, stops=True)
+            return Gap(said=said, fix=f"write what `{at}` leaves out", where=at)
         return None
 
     def _called(self, line: ast.stmt, path: str, depth: int) -> Gap | None:
@@ -211,7 +207,6 @@ def imports_missing(tree: Tree, path: str, module: ast.Module) -> Iterator[Gap]:
                     said=f"`{path}` imports `{name}`, and there is no `{target}`",
                     fix=f"add `{target}.py`",
                     where=f"{path}:{node.lineno}",
-                    stops=True,
                 )
 
 

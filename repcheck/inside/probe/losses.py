@@ -58,7 +58,6 @@ def install(torch, state):
     patch(torch.Tensor, "register_hook", _hooking, watch=False)
     patch(torch.Tensor, "retain_grad", _stopping, watch=False)
     patch(graph.saved_tensors_hooks, "__enter__", _stopping, watch=False)
-    patch(torch.autograd, "grad", _gradients, watch=False)
     _Losses.off = False
     rec.after_fork.append(_Losses.forms.clear)
     rec.at_end.append(at_end)
@@ -94,17 +93,12 @@ def _stopping(original):
     return stop
 
 
-def _gradients(original):
-    def grad(*args, **kwargs):
-        # Gradients of gradients add up in another order where a graph was gone through before.
-        if kwargs.get("create_graph") or args[4:5] == (True,):
-            looked_at_no_more()
-        return original(*args, **kwargs)
-
-    return grad
+def stop():
+    """Look no more: a look at a graph changes the order in which second gradients add up."""
+    _Losses.off = True
 
 
-def looked_at_no_more():
+def is_off():
     """Return whether there is nothing to be done before a backward."""
     return _Losses.off
 

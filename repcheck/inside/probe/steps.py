@@ -115,7 +115,7 @@ def _before_backward(tensors):
 
 
 def _look_at_terms(tensors, args, kwargs):
-    if losses.looked_at_no_more():
+    if losses.is_off():
         return
     with forwards.unseen():
         losses.before_backward(tensors, args, kwargs)
@@ -140,6 +140,8 @@ def _grad(original):
         if not rec.on or me in within or mapped() is not None:
             return original(outputs, inputs, *args, **kwargs)
         twice = args[2] if len(args) > 2 else kwargs.get("create_graph")
+        if twice:
+            losses.stop()
         held = rec.guarded(_before_grad, outputs, inputs, twice)
         within[me] = True
         try:

@@ -74,7 +74,7 @@ def check(comparison: Comparison, work: Work, *, share: float = 0.50, sizes: int
         return Cleared(message=words, seen=quantities[0], limit=limit)
     if _sizes(claims, method) >= sizes:
         curve = f"{words}, with a learning curve"
-        return Cleared(message=curve, seen=quantities[0], limit="reported")
+        return Cleared(message=curve, seen=quantities, limit="reported")
     if exempt := contribution(comparison, "train.subset", "train.size"):
         return exempt
     if all(_LITTLE.search(claim.text.get("")) for claim in comparison.claims):

@@ -41,6 +41,7 @@ from repcheck.claims.stated import State
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Quantity
 from repcheck.facts.equalities import Equalities, Equality, of_component
+from repcheck.metric_names import letters
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -240,5 +241,5 @@ def _one_name(stated: str, known: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    plain = re.sub(r"[^a-z0-9]", "", re.sub(r"\(.*?\)", "", name).lower())
+    plain = letters(re.sub(r"\(.*?\)", "", name))
     return SAME_NAME.get(plain, plain)

@@ -88,19 +88,22 @@ def check(
     if found:
         return [*found, *doubts]
     rested = [one for one in seen if isinstance(one, Cleared)]
-    if rested or doubts:
-        return [*(rested if not doubts else ()), *doubts, *_if_known(comparison, table, share)]
-    return _by_numbers(comparison, table, share)
+    if not (rested or doubts):
+        return _by_numbers(comparison, table, share)
+    worse, unheld = _if_known(comparison, table, share)
+    if doubts or worse:
+        return [*doubts, *worse]
+    return [replace(one, limit=f"{one.limit}{unheld}") for one in rested]
 
 
-def _if_known(comparison: Comparison, table: Table, share: float) -> list[Outcome]:
-    """Return what the declared numbers show beside what was seen, where there are any."""
+def _if_known(comparison: Comparison, table: Table, share: float) -> tuple[list[Flagged], str]:
+    """Return what the declared numbers show beside what was seen, or why they show nothing."""
     try:
         found = _by_numbers(comparison, table, share)
-    except Missing:
-        return []
+    except Missing as missing:
+        return [], f"; its score was not held against its own paper's: {missing.would_decide}"
     every = found if isinstance(found, list) else [found]
-    return [one for one in every if isinstance(one, Flagged)]
+    return [one for one in every if isinstance(one, Flagged)], ""
 
 
 def _by_numbers(comparison: Comparison, table: Table, share: float) -> list[Outcome] | Outcome:

@@ -124,7 +124,7 @@ def _of_nothing(
     missing = unread(idle.run, dataset_named(controls.claims, dataset))
     if idle.read:
         return _open(f"{said}; it reads {', '.join(idle.read[:2])}", method, seen)
-    if idle.why or idle.run.metrics is None:
+    if idle.why:
         return _open(f"{said} that were seen; {idle.why}", method, seen)
     said += f", and no data file opened, in {idle.cpu_s:.2g} s of CPU time"
     if not trained(method):
@@ -268,7 +268,7 @@ def _without(
     if not is_held(controls.claims.metrics[claim.metric.value]):
         words += f": {_nameless(claim.metric.value)}, so that no control would tell"
     elif broken:
-        words, declare = f"{words}: the control says nothing, {broken[0][1]}", declare
+        words += f": the control says nothing, {broken[0][1]}"
     elif run.observation is None:
         declare = "a rerun with the probe (without --no-probe)"
     elif not evaluated_through_a_model(run):

@@ -39,7 +39,7 @@ from repcheck.claims.model import Claims, Method, Metric
 from repcheck.errors import Inapplicable, Reason
 from repcheck.fact import Level, Quantity
 from repcheck.facts.evaluated import Evaluated, Side
-from repcheck.facts.protocols import PERCENT, declared, kind_of, words
+from repcheck.facts.protocols import PERCENT, declared, kind_of, rises, words
 from repcheck.facts.table import Table
 from repcheck.needs import reader_text
 from repcheck.reader import takes_best
@@ -183,7 +183,7 @@ def _open(side: Side, metric: Metric, why: str, how: str = _DIFFERS) -> Undeterm
 
 def _flagged(method: Method, metric: Metric, side: Side) -> Flagged:
     name = _meant(metric, side)
-    up = metric.higher_is_better.get(kind_of(metric) not in {"error", "mae", "mse", "rmse", "nll"})
+    up = rises(metric)
     gaps = [(printed.value - given[name]) * (1 if up else -1) for printed, given in side.pairs]
     off = sum(not printed.meets(given[name]) for printed, given in side.pairs)
     better = sum(gaps) > 0
