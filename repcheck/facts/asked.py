@@ -86,7 +86,19 @@ class Asked(Fact):
             raise Missing(
                 Reason.NOT_OBSERVED, f"prompts of `{method.id}` that are whole: {lost.why}"
             )
-        put = [one for one in found if one.seen.count]
+        gone = next((one.seen for one in found if one.seen.lost), None)
+        if gone is not None:
+            raise Missing(
+                Reason.NOT_OBSERVED,
+                f"a record of `{method.id}` that is whole: of {gone.kept + gone.lost} prompts that"
+                f" were written down {gone.lost} are not in it",
+            )
+        put = [one for one in found if one.seen.kept]
+        if not put and any(one.seen.count for one in found):
+            raise Missing(
+                Reason.NOT_OBSERVED,
+                f"texts: prompts of `{method.id}` were counted, and none could be read",
+            )
         if not put and found:
             raise Missing(
                 Reason.NOT_OBSERVED,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from repcheck.claims.model import Claims, Dataset
+from repcheck.claims.stated_commands import stated_commands
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact
 from repcheck.named.found import Declared
 from repcheck.named.look import Asked, Look, look
-from repcheck.named.stated import stated_commands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

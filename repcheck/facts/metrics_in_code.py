@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from repcheck.claims.stated_commands import commands_of
 from repcheck.fact import Evidence, Fact
 from repcheck.metric_names import question
 from repcheck.named import python
 from repcheck.named.reach import reached
-from repcheck.named.stated import commands_of
 from repcheck.named.tree import tree
 
 LONGEST = 60

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
+from repcheck.claims.stated_commands import stated_commands
 from repcheck.errors import Missing, Reason
 from repcheck.fact import Evidence, Fact
 from repcheck.named import python, reach
-from repcheck.named.stated import stated_commands
 from repcheck.named.tree import Tree, tree
 
 NODES = 300_000

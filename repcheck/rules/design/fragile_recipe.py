@@ -34,7 +34,7 @@ from collections.abc import Iterator
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Method
-from repcheck.errors import Inapplicable, Missing, Reason
+from repcheck.errors import Missing, Reason
 from repcheck.fact import Level, Quantity
 from repcheck.facts.network_words import words_of
 from repcheck.facts.origins import Origins
@@ -50,6 +50,7 @@ from repcheck.rule import (
     Undetermined,
     rule,
 )
+from repcheck.swept import gain, told, undecided
 
 WORDS = frozenset(
     {"temperature", "temp", "tau", "kd", "distill", "distillation", "teacher", "hint", "pace"}
@@ -108,14 +109,8 @@ def _swept(
     for found in sensitivity.each(comparison):
         if isinstance(found, Sweep):
             yield _judged(comparison, found, names, limits)
-        elif isinstance(found, Inapplicable):
-            yield NotApplicable(message=str(found))
         else:
-            yield Undetermined(
-                message=f"the sweep of the recipe decides nothing yet: {found.would_decide}",
-                reason=found.reason,
-                would_decide=found.would_decide,
-            )
+            yield undecided(found)
 
 
 def _judged(
@@ -130,11 +125,10 @@ def _judged(
     hidden = sum(one.reason is not Reason.NOT_TESTABLE for one in unseen)
     seen = _seen(comparison.method, found, mine, kept)
     words = (
-        f"{kept} of {len(counted)} one-step changes of the recipe's constants keep half of the gain"
-        f" of `{comparison.method.id}` over `{comparison.baseline.id}`"
-        f" ({found.declared.estimate:+.3g}, n = {found.n_method} and {found.n_baseline})"
+        f"{kept} of {len(counted)} one-step changes of the recipe's constants keep half of the"
+        f" {gain(comparison, found)}"
         + (f", {still} open" if still else "")
-        + "".join(f"; {_told(one)}" for one in counted)
+        + "".join(f"; {told(one)}" for one in counted)
     )
     if len(counted) >= fewest and (kept + still) / len(counted) < share:
         return Flagged(
@@ -174,10 +168,3 @@ def _seen(method: Method, found: Sweep, mine: list[Setting], kept: int) -> tuple
         ),
         *(one for one in found.quantities() if one.name in labels),
     )
-
-
-def _told(one: Setting) -> str:
-    if one.gain is None:
-        return f"{one.point.label} {one.why}"
-    ends = f"[{one.gain.low:+.3g}, {one.gain.high:+.3g}]"
-    return f"{one.point.label} {one.gain.estimate:+.3g} {ends}"

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Sequence
 
 from repcheck.claims.comparison import Comparison
 from repcheck.errors import Inapplicable, Missing, Reason
-from repcheck.facts.sensitivity import Sensitivity, Setting, Sweep
+from repcheck.facts.sensitivity import Sensitivity, Sweep
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -42,6 +42,7 @@ from repcheck.rule import (
     rule,
 )
 from repcheck.sweep import unstated
+from repcheck.swept import told, undecided
 
 
 @rule("RC203b", Severity.MAJOR, part=Part.EFFECT)
@@ -60,14 +61,8 @@ def check(comparison: Comparison, sensitivity: Sensitivity) -> Answer:
 def _each(
     comparison: Comparison, found: Sweep | Missing | Inapplicable, names: Sequence[str]
 ) -> Iterator[Outcome]:
-    if isinstance(found, Inapplicable):
-        yield NotApplicable(message=str(found))
-    elif isinstance(found, Missing):
-        yield Undetermined(
-            message=f"the sweep decides nothing yet: {found.would_decide}",
-            reason=found.reason,
-            would_decide=found.would_decide,
-        )
+    if isinstance(found, Missing | Inapplicable):
+        yield undecided(found)
     else:
         for name in names:
             yield _judged(comparison, found, name)
@@ -81,7 +76,7 @@ def _judged(comparison: Comparison, found: Sweep, name: str) -> Outcome:
         f"with `{where}` ({name}, {way['from']} as it stands and declared nowhere) "
         f"`{comparison.method.id}` gains {found.declared.estimate:+.3g} over "
         f"`{comparison.baseline.id}` (n = {found.n_method} and {found.n_baseline}); "
-        + "; ".join(map(_told, settings))
+        + "; ".join(map(told, settings))
     )
     if any(one.standing == "lost" for one in settings):
         return Flagged(
@@ -100,12 +95,3 @@ def _judged(comparison: Comparison, found: Sweep, name: str) -> Outcome:
         would_decide=apart.why if apart else "more seeds per arm (`budget: {seeds_per_arm: ...}`)",
         seen=found.quantities(),
     )
-
-
-def _told(one: Setting) -> str:
-    """Return `×2: +0.42 [-0.80, +1.65] (n = 5 and 5)`."""
-    if one.gain is None or one.method is None or one.baseline is None:
-        return f"×{one.point.times:g}: {one.why}"
-    ends = f"[{one.gain.low:+.3g}, {one.gain.high:+.3g}]"
-    n = f"n = {one.method.n} and {one.baseline.n}"
-    return f"×{one.point.times:g}: {one.gain.estimate:+.3g} {ends} ({n})"

@@ -39,9 +39,9 @@ from collections.abc import Iterator, Mapping
 
 from repcheck.claims.comparison import Comparison
 from repcheck.claims.model import Method
-from repcheck.errors import Inapplicable, Reason
+from repcheck.errors import Reason
 from repcheck.fact import Quantity
-from repcheck.facts.sensitivity import Sensitivity, Setting, Sweep
+from repcheck.facts.sensitivity import Sensitivity, Sweep
 from repcheck.rule import (
     Answer,
     Cleared,
@@ -53,6 +53,7 @@ from repcheck.rule import (
     Undetermined,
     rule,
 )
+from repcheck.swept import told, undecided
 
 FEWEST_CLEARED = 2
 
@@ -138,14 +139,8 @@ def _swept(
     for found in metrics:
         if isinstance(found, Sweep):
             yield _judged(comparison, found, share, fewest)
-        elif isinstance(found, Inapplicable):
-            yield NotApplicable(message=str(found))
         else:
-            yield Undetermined(
-                message=f"the sweep decides nothing yet: {found.would_decide}",
-                reason=found.reason,
-                would_decide=found.would_decide,
-            )
+            yield undecided(found)
     if not metrics:
         yield NotApplicable(message="no claim of this comparison names a metric")
 
@@ -197,7 +192,7 @@ def _reason(found: Sweep) -> Reason:
 
 
 def _words(comparison: Comparison, found: Sweep) -> str:
-    told = "; ".join(_told(one) for one in found.settings if one.standing != "apart")
+    listed = "; ".join(told(one) for one in found.settings if one.standing != "apart")
     still, apart = found.count("open"), found.count("apart")
     more = f", {still} open" if still else ""
     more += f", {apart} not counted" if apart else ""
@@ -205,14 +200,5 @@ def _words(comparison: Comparison, found: Sweep) -> str:
         f"`{comparison.method.id}` keeps half of its gain over `{comparison.baseline.id}`"
         f" ({found.declared.estimate:+.3g}, n = {found.n_method} and {found.n_baseline}) in"
         f" {found.count('kept')} of {found.counted} neighbouring settings{more}"
-        + (f": {told}" if told else "")
+        + (f": {listed}" if listed else "")
     )
-
-
-def _told(one: Setting) -> str:
-    """Return `lr ×2 +0.42 [-0.80, +1.65] (n = 5 and 5)`."""
-    if one.gain is None or one.method is None or one.baseline is None:
-        return f"{one.point.label} {one.why}"
-    ends = f"[{one.gain.low:+.3g}, {one.gain.high:+.3g}]"
-    n = f"n = {one.method.n} and {one.baseline.n}"
-    return f"{one.point.label} {one.gain.estimate:+.3g} {ends} ({n})"
