@@ -60,7 +60,7 @@ def check(comparison: Comparison, worths: Worths) -> Answer:
         return NotApplicable(message=f"`{method.id}` states a search of hyperparameters alone")
     answers: list[Outcome] = [*_on_test(comparison), *_untold(method)]
     for arm in worths.of(comparison, "search"):
-        part = "what the search chose (random networks of its space in its place)"
+        part = "the network that the search chose (random ones of its space in its place)"
         at = method.search.place
         answers.append(said_of(standing(arm), part, severity=Severity.MAJOR, at=at, fix=FIX))
     answers += not_run(worths.refused(comparison, "search"))
