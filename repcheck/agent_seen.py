@@ -23,11 +23,12 @@ class PromptsSeen:
     """How a language model was asked in one run.
 
     `via` says where it was seen: a call of the function `what`, a pipeline, or what was tokenised
-    before a generation. `count` are all prompts, `kept` those whose text was written down, `unique`
-    the different ones among these. `samples` is the median of the answers asked for each (by the
-    same prompt again, or at once), `shots` the median of the solved examples in a prompt, `words`
-    and `tokens` the medians of a prompt's length. `prefix` and `suffix` are what all prompts begin
-    and end with, without markup of chats and without solved examples, cut at 1,000 characters.
+    before a generation. `count` are all prompts, `kept` those whose text was written down, `lost`
+    those whose text is gone though it was, `unique` the different ones among the kept. `samples` is
+    the median of the answers asked for each (by the same prompt again, or at once), `shots` the
+    median of the solved examples in a prompt, `words` and `tokens` the medians of a prompt's
+    length. `prefix` and `suffix` are what all prompts begin and end with, without markup of chats
+    and without solved examples, cut at 1,000 characters.
     `questions` are digests of the rest of each kept prompt, in their order where `ordered`, and
     `ends` of its first and its last six words, as `first:last`;
     `exemplars` are the different solved examples, `exemplars_asked` those among them whose question
@@ -38,6 +39,7 @@ class PromptsSeen:
     what: str
     count: int = 0
     kept: int = 0
+    lost: int = 0
     unique: int = 0
     samples: float = 1.0
     shots: int = 0

@@ -193,7 +193,7 @@ class Folder:
 
     def likened(self, plan: Plan) -> tuple[Sameness, ...]:
         """Return the models that were held against each other, of the artifact of this plan."""
-        kept = typed(self.root / "likened.json", Kept, cap=PLAN_CAP)
+        kept = typed(self.root / "likened.json", Kept)
         same = kept is not None and kept.artifact in {run.artifact for run in plan.runs}
         return kept.found if kept is not None and same else ()
 

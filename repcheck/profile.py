@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import tempfile
 import threading
 import time
@@ -142,13 +143,22 @@ def liken(request: ProfileRequest, other: ProfileRequest, names: tuple[str, str]
     failure = ending.failure or (None if ending.done else _cut_short(request, ending, ended))
     if failure is not None:
         return Sameness(ours=ours, theirs=theirs, why=failure.what)
-    return Sameness(ours=ours, theirs=theirs, **asdict(found))
+    made = Sameness(ours=ours, theirs=theirs, **asdict(found))
+    if made.diff is None or made.whole:
+        return made
+    return Sameness(ours=ours, theirs=theirs, why="it left numbers that no comparison gives")
 
 
 @contextmanager
 def _home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="repcheck-", ignore_cleanup_errors=True) as made:
-        yield Path(made).resolve()
+    made = tempfile.TemporaryDirectory(prefix="repcheck-", ignore_cleanup_errors=True)
+    try:
+        yield Path(made.name).resolve()
+    finally:
+        try:
+            made.cleanup()
+        except RecursionError:  # folders nested deeper than Python can follow
+            subprocess.run(["rm", "-rf", "--", made.name], capture_output=True, check=False)
 
 
 # --- what is asked for --------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from typing import Literal
 from repcheck.tabular import SHOWN, Columns, Unreadable, columns
 
 MOST_ROWS = 200_000
+MOST_NAMES = 20_000
+"""Raters and items together: as many numbers are drawn for each resampling."""
 TIES = frozenset({"tie", "ties", "equal", "none", "same", "both", "0", ""})
 _FIRST = {"left": 1, "right": 2, "a": 1, "b": 2, "first": 1, "second": 2, "top": 1, "bottom": 2}
 
@@ -65,6 +67,9 @@ def read(base: Path, path: str) -> Table:
     found = columns(base, path)
     if found.rows > MOST_ROWS:
         raise Unreadable(f"{path} has {found.rows:,} ratings; at most {MOST_ROWS:,} are read")
+    names = len(set(found.get("rater"))) + len(set(found.get("item")))
+    if names > MOST_NAMES:
+        raise Unreadable(f"{path} has {names:,} raters and items; at most {MOST_NAMES:,} are read")
     who = zip(found.get("rater"), found.get("item"), strict=True)
     if any(not rater or not item for rater, item in who):
         raise Unreadable(f"{path}: a rating has no rater or no item")

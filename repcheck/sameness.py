@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -37,9 +38,15 @@ class Sameness:
     training: float | None = None
     why: str = ""
 
+    @property
+    def whole(self) -> bool:
+        """Whether the numbers can be those of a comparison; the process that left them may lie."""
+        sizes = (one for one in (self.diff, self.gradient, self.training) if one is not None)
+        return self.n > 0 and all(0 <= size < math.inf for size in sizes)
+
     def same(self, within: float) -> bool | None:
         """Return whether both are one function; None where nothing was compared."""
-        if self.diff is None or self.gradient is None:
+        if self.diff is None or self.gradient is None or not self.whole:
             return None
         if max(self.diff, self.gradient) > within:
             return False

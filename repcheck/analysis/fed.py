@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,10 @@ MOST = 64
 MOST_SIZES = 8
 MOST_CHANNELS = 16
 MOST_SETS = 6
+READ_CAP = 2**28
+"""Bytes of the sheets of all processes together, four a value."""
+LARGEST, LEAST = 1e75, 1e-75
+"""Beyond these a ratio or a square of two numbers may be no number."""
 WINDOW = 32
 FEWEST_ROWS = 50
 Place = tuple[int, int]
@@ -76,8 +80,9 @@ def _inputs(
 
 
 def _input(event: Event, root: int, place: int | None) -> InputSeen | None:
-    mean, sd = (_numbers(event, name) for name in ("mean", "sd"))
-    if len(mean) != len(sd) or any(one < 0 for one in sd):
+    mean, sd = (_numbers(event.items(name, MOST_CHANNELS)) for name in ("mean", "sd"))
+    ends = _numbers([event.number(name) or 0.0 for name in ("low", "high")])
+    if len(mean) != len(sd) or any(one < 0 for one in sd) or len(ends) < 2:
         return None
     sizes = (whole(one) for one in event.items("shape", MOST_SIZES))
     axis = event.serial("axis")
@@ -91,8 +96,8 @@ def _input(event: Event, root: int, place: int | None) -> InputSeen | None:
         by="channel" if axis == 1 else "feature" if axis == -1 else "all",
         mean=mean,
         sd=sd,
-        low=event.number("low") or 0.0,
-        high=event.number("high") or 0.0,
+        low=ends[0],
+        high=ends[1],
         zeros=_share(event, "zeros"),
         undefined=_share(event, "undefined"),
         rows=event.count("rows") or 0,
@@ -100,9 +105,11 @@ def _input(event: Event, root: int, place: int | None) -> InputSeen | None:
     )
 
 
-def _numbers(event: Event, name: str) -> tuple[float, ...]:
-    found = [finite(one) for one in event.items(name, MOST_CHANNELS)]
-    return () if None in found else tuple(one for one in found if one is not None)
+def _numbers(items: Sequence[object]) -> tuple[float, ...]:
+    """Return numbers that can be divided and squared; () if one of them cannot."""
+    found = [finite(one) for one in items]
+    known = [one for one in found if one is not None and abs(one) <= LARGEST]
+    return tuple(one if abs(one) >= LEAST else 0.0 for one in known) * (len(known) == len(found))
 
 
 def _share(event: Event, name: str) -> float:
@@ -118,23 +125,31 @@ def _pairs(
     """Return the training sheet with the most rows, by module, and the last one of each set."""
     trained: list[tuple[int, sheets.Floats]] = []
     evaluated: dict[int, tuple[int, sheets.Floats]] = {}
+    for process, sheet in _sheets(folder, processes):
+        number = numbers.get((process.number, sheet.root))
+        place = sets.get((process.number, sheet.number))
+        if number is not None and sheet.layer == sheets.TRAIN:
+            trained = sorted([*trained, (number, sheet.rows)], key=lambda one: -len(one[1]))[:1]
+        elif sheet.layer == sheets.EVAL and place is not None and _later(sheet, evaluated, place):
+            evaluated[place] = sheet.number, sheet.rows
+    return trained, {place: rows for place, (_, rows) in evaluated.items()}
+
+
+def _sheets(folder: Path, processes: tuple[Process, ...]) -> Iterator[tuple[Process, Sheet]]:
+    """Yield the sheets of all processes, until too much was read."""
+    left = READ_CAP
     for process in processes:
-        for sheet in sheets.read(folder, process.record.base):
-            number = numbers.get((process.number, sheet.root))
-            place = sets.get((process.number, sheet.number))
-            if number is not None and sheet.layer == sheets.TRAIN:
-                trained.append((number, sheet.rows))
-            elif (
-                sheet.layer == sheets.EVAL and place is not None and _later(sheet, evaluated, place)
-            ):
-                evaluated[place] = sheet.number, sheet.rows
-    trained.sort(key=lambda one: -len(one[1]))
-    kept = dict(list(evaluated.items())[:MOST_SETS])
-    return trained[:1], {place: rows for place, (_, rows) in kept.items()}
+        found = sheets.read(folder, process.record.base)
+        left -= sum(sheet.rows.nbytes for sheet in found)
+        if left < 0:
+            return
+        yield from ((process, sheet) for sheet in found)
 
 
 def _later(sheet: Sheet, known: Mapping[int, tuple[int, sheets.Floats]], place: int) -> bool:
-    return place not in known or sheet.number >= known[place][0]
+    if place not in known:
+        return len(known) < MOST_SETS
+    return sheet.number >= known[place][0]
 
 
 def _two_sample(
@@ -163,15 +178,18 @@ def _near(
     first = _first_epoch(near.earlier_copies(known))
     rows = rows[:first]
     known = near.Rows(rows)
-    if len(rows) < FEWEST_ROWS:
+    tested = near.Rows(others, like=known)
+    n_train, n_eval = int(known.usable.sum()), int(tested.usable.sum())
+    # One huge row makes all others too small to be compared: then nothing is said of them.
+    if n_train < max(FEWEST_ROWS, len(rows) / 2) or n_eval < len(others) / 2:
         return
     exact = near.exact_copies(others, rows)
-    found = near.near_copies(near.Rows(others, like=known), known) & ~exact
+    found = near.near_copies(tested, known) & ~exact
     yield NearDuplicates(
         root=root,
         set=place,
-        n_train=len(rows),
-        n_eval=len(others),
+        n_train=n_train,
+        n_eval=n_eval,
         near=int(found.sum()),
         natural=int(near.near_copies(known, known).sum()),
         exact=int(exact.sum()),

@@ -38,6 +38,9 @@ _MARKS = (
 )
 _MARKUP = tuple((re.compile(one, re.IGNORECASE), f"\n{mark}") for one, mark in _MARKS)
 _KEY = re.compile(r"([A-Za-z][\w ]{0,30}?)\s*(?:#?\d+)?\s*[:=?]")
+MOST_TURNS = 256
+KEY_CAP = 80
+"""Characters of a line in which its key is looked for, with the number and spaces behind it."""
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -116,11 +119,12 @@ def _lines(text: str) -> str:
 
 
 def _by_turns(text: str) -> Form:
-    head, *turns = text.split(_USER)
+    head, *turns = text.split(_USER, MOST_TURNS)
     if turns and _TURN not in turns[0] and len(turns) > 1 and not head.strip():
         head, *turns = turns  # what the system says stands first
-    solved = [one for one in turns if _lines(one.partition(_TURN)[2])]
-    rest = "\n".join(one for one in turns if one not in solved)
+    answered = [bool(_lines(one.partition(_TURN)[2])) for one in turns]
+    solved = [one for one, done in zip(turns, answered, strict=True) if done]
+    rest = "\n".join(one for one, done in zip(turns, answered, strict=True) if not done)
     body = _lines(rest.replace(_TURN, "\n"))
     exemplars = tuple(_lines(one.replace(_TURN, "\n")) for one in solved)
     return Form(head=_lines(head.replace(_TURN, "\n")), body=body, exemplars=exemplars)
@@ -143,7 +147,7 @@ def _key(texts: Sequence[str]) -> str:
 
 
 def _key_of(line: str) -> str:
-    found = _KEY.match(line)
+    found = _KEY.match(line, 0, KEY_CAP)
     return found[1].casefold() if found else ""
 
 

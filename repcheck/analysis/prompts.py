@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import median, median_low
 from typing import Any, Literal
@@ -31,7 +32,9 @@ from repcheck.records import Event, whole
 Via = Literal["call", "pipeline", "tokenizer"]
 LAYERS: tuple[Via, ...] = ("call", "pipeline", "tokenizer")
 """The nearest to what was meant first: one prompt may be seen at each of them."""
-FILE_CAP = 64 * 2**20
+FILE_CAP = 96 * 2**20
+"""Bytes that are read of all processes together, each line counted `LINE_COST` more."""
+LINE_CAP, LINE_COST = 2**16, 2**13
 MOST = 2000
 TEXT_CAP = 4000
 FRAME_CAP = 1000
@@ -41,6 +44,7 @@ FRAME_CAP = 1000
 class _Asked:
     """One prompt: its text as far as it was kept, what it is known by, its length, its answers."""
 
+    base: str
     text: str
     key: str
     words: int
@@ -57,14 +61,13 @@ def prompts_of(folder: Path, processes: Sequence[Process]) -> PromptsSeen | None
             continue
         if not any(event.count("seen") for event in events) and via != "call":
             continue
-        asked: list[_Asked] = []
-        sources = 0
-        for process in sorted(processes, key=lambda one: one.began):
-            if any(event.count("seen") for event in mine[process.number]):
-                found = list(_read(folder, process, via, MOST - len(asked)))
-                asked += found
-                sources += bool(found)
-        return _summed(via, events, asked, ordered=sources <= 1)
+        bases = [
+            process.record.base
+            for process in sorted(processes, key=lambda one: one.began)
+            if any(event.count("seen") for event in mine[process.number])
+        ]
+        asked = list(islice(_read(folder, bases, via), MOST))
+        return _summed(via, events, asked, ordered=len({one.base for one in asked}) <= 1)
     return None
 
 
@@ -77,7 +80,9 @@ def _summed(via: Via, events: list[Event], asked: list[_Asked], *, ordered: bool
     count = sum(event.count("seen") or 0 for event in events)
     rows = sum(event.count("rows") or 0 for event in events)
     fed = sum(event.count("tokens") or 0 for event in events)
-    seen = PromptsSeen(via=via, what=events[0].text("what"), count=count)
+    told = min(MOST, sum(event.count("kept") or 0 for event in events))
+    lost = max(0, told - len(asked))
+    seen = PromptsSeen(via=via, what=events[0].text("what"), count=count, lost=lost)
     if not asked:
         return seen
     times = Counter(one.key for one in asked)
@@ -94,6 +99,7 @@ def _summed(via: Via, events: list[Event], asked: list[_Asked], *, ordered: bool
         what=seen.what,
         count=count,
         kept=len(asked),
+        lost=lost,
         unique=len(distinct),
         samples=float(median(times[one.key] * one.each for one in distinct)),
         shots=median_low(shots),
@@ -133,7 +139,7 @@ def _exemplars(forms: dict[str, Form], bodies: dict[str, str]) -> tuple[int, int
     found: set[str] = set()
     overlap: set[str] = set()
     for key, form in forms.items():
-        for text in form.exemplars:
+        for text in set(form.exemplars):
             name = digest(text)
             found.add(name)
             if any(asked.get(line, set()) - {key} for line in _questions(text)):
@@ -154,14 +160,15 @@ def _questions(text: str) -> Iterator[str]:
 # --- the file -----------------------------------------------------------------------------------
 
 
-def _read(folder: Path, process: Process, via: Via, most: int) -> Iterator[_Asked]:
-    content = _content(folder, f"{process.record.base}.prompts")
-    for line in content.split(b"\n")[: 4 * MOST]:
-        if most <= 0:
-            return
-        if (one := _one(line, via, process.record.base)) is not None:
-            most -= 1
-            yield one
+def _read(folder: Path, bases: Sequence[str], via: Via) -> Iterator[_Asked]:
+    left = FILE_CAP
+    for base in bases:
+        for line in _lines(folder, f"{base}.prompts"):
+            left -= len(line) + LINE_COST
+            if left < 0:
+                return
+            if (one := _one(line, via, base)) is not None:
+                yield one
 
 
 def _one(line: bytes, via: Via, base: str) -> _Asked | None:
@@ -171,10 +178,12 @@ def _one(line: bytes, via: Via, base: str) -> _Asked | None:
     if not isinstance(found, dict) or found.get("v") != via or not isinstance(found.get("p"), str):
         return None
     text = found["p"][:TEXT_CAP]
-    key = f"{found.get('h')} {whole(found.get('n'))} {hash(text)} {base}"
+    name = found.get("h")
+    key = f"{name if isinstance(name, str) else ''} {whole(found.get('n'))} {hash(text)} {base}"
     if whole(found.get("n")) == len(text):
         key = text  # known whole: the same text is the same prompt in any process
     return _Asked(
+        base=base,
         text=text,
         key=key,
         words=whole(found.get("w")) or len(text.split()),
@@ -182,12 +191,15 @@ def _one(line: bytes, via: Via, base: str) -> _Asked | None:
     )
 
 
-def _content(folder: Path, name: str) -> bytes:
+def _lines(folder: Path, name: str) -> Iterator[bytes]:
+    """Yield the lines of a regular file; of a longer one than any prompt makes, its pieces."""
     try:
         descriptor = confined.open_below(folder, [name])
     except OSError:
-        return b""
+        return
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return b""
-        return file.read(FILE_CAP)
+        while line := file.readline(LINE_CAP):
+            yield line

@@ -121,11 +121,12 @@ def _study(claims: Claims, ratings: Table, ours: str, theirs: str) -> Study:
         raise Missing(
             Reason.NOT_TESTABLE, f"`{ratings.path}`: both methods rated by one rater on one item"
         )
-    raters = list(dict.fromkeys(rater for rater, _ in gains))
-    items = list(dict.fromkeys(item for _, item in gains))
+    raters, items = (
+        {name: at for at, name in enumerate(dict.fromkeys(one))} for one in zip(*gains, strict=True)
+    )
     values = np.array(list(gains.values()), dtype=np.float64)
-    who = np.array([raters.index(rater) for rater, _ in gains])
-    what = np.array([items.index(item) for _, item in gains])
+    who = np.array([raters[rater] for rater, _ in gains])
+    what = np.array([items[item] for _, item in gains])
     whole = gained(values, who, what, np.random.default_rng(SEED))
     rest = without_one(values, who)
     counts = np.bincount(who)

@@ -177,7 +177,7 @@ class References(Fact):
             if run.arm_kind == KIND and run.dataset == dataset and _done(run):
                 for path, value in (run.others or {}).items():
                     words = NAMES.get(path.rpartition(":")[2].rpartition(".")[2])
-                    if words is not None:
+                    if words is not None and 0 <= value <= 1:  # a share, whoever wrote it
                         yield Score(
                             name=words, value=scale * value, n=1, level=Level.RERUN,
                             source=f"run {run.key[:12]}",

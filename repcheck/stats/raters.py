@@ -35,21 +35,18 @@ def alpha(units: Codes, values: Floats, scale: Scale) -> float | None:
     if len(levels) < 2:
         return None
     _, unit = np.unique(units[paired], return_inverse=True)
-    counts = np.zeros((unit.max() + 1, len(levels)))
-    np.add.at(counts, (unit, code), 1.0)
-    total = counts.sum(axis=0)
+    size, total = np.bincount(unit).astype(float), np.bincount(code).astype(float)
     place = levels if scale == "interval" else np.cumsum(total) - total / 2
-    weights = 1 / (counts.sum(axis=1) - 1)
-    observed = _spread(counts, place, weights)
-    expected = _spread(total[None], place, np.array([1 / (total.sum() - 1)]))
+    rated = place[code]
+    first, second = (np.bincount(unit, rated**power).astype(float) for power in (1, 2))
+    observed = _spread(size, first, second)
+    expected = _spread(total.sum(), total @ place, total @ place**2)
     return 1 - observed / expected
 
 
-def _spread(counts: Floats, place: Floats, weights: Floats) -> float:
-    """Return the weighted sum over rows of all pairs' squared distances."""
-    size, first = counts.sum(axis=1), counts @ place
-    second = counts @ (place**2)
-    return float((weights * 2 * (size * second - first**2)).sum())
+def _spread(size: Floats, first: Floats, second: Floats) -> float:
+    """Return all pairs' squared distances, from how many values units have, their sum, squares."""
+    return float((2 * (size * second - first**2) / (size - 1)).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

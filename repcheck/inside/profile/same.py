@@ -156,21 +156,26 @@ def _compared(torch, pair, moved, draws):
     diffs = [_differences(torch, pair, moved, draw) for draw in draws]
     found = {
         "moved": len(moved),
-        "diff": max(diff for diff, _ in diffs),
-        "gradient": max(gradient for _, gradient in diffs),
+        "diff": max(diff for diff, _, _ in diffs),
+        "gradient": max(gradient for _, gradient, _ in diffs),
         "training": None,
     }
+    if not max(found["diff"], found["gradient"]) < float("inf"):
+        return dict(found, why="outputs or gradients are not finite numbers")
+    if not any(felt for _, _, felt in diffs):
+        # Two models that give a constant say nothing of what they compute.
+        return dict(found, gradient=float("inf"), why="no output depends on the input")
     for model in pair:
         model.train()
     try:
-        found["training"] = max(max(_differences(torch, pair, moved, draw)) for draw in draws)
+        found["training"] = max(max(_differences(torch, pair, moved, draw)[:2]) for draw in draws)
     except Exception as error:
         found["why"] = "in training mode: %s" % last_line(error)
     return found
 
 
 def _differences(torch, pair, moved, draw):
-    """Return the largest relative difference of the outputs, and of the gradients."""
+    """Return the largest relative difference of outputs and of gradients, and if any is not 0."""
     args, kwargs = draw
     outputs = []
     for model in pair:
@@ -178,7 +183,7 @@ def _differences(torch, pair, moved, draw):
         outputs.append([t for t in tensors.flat(model(*args, **kwargs)) if t.is_floating_point()])
     mine, other = outputs
     if [t.numel() for t in mine] != [t.numel() for t in other]:
-        return 1.0, 1.0
+        return 1.0, 1.0, True
     pairs = [(a, b.reshape(a.shape)) for a, b in zip(mine, other)]  # noqa: B905
     random = torch.Generator().manual_seed(1)
     weights = [torch.randn(a.shape, generator=random, dtype=torch.float64) for a, _ in pairs]
@@ -193,7 +198,7 @@ def _differences(torch, pair, moved, draw):
     ]
     ways = [way for _, _, way in moved] if not inputs else ["as it is"] * len(inputs)
     both = [_alike(torch, a, b, way) for a, b, way in zip(*gradients, ways)]  # noqa: B905
-    return _largest(pairs), _largest(both)
+    return _largest(pairs), _largest(both), any(_size(a) + _size(b) > 0 for a, b in both)
 
 
 def _alike(torch, a, b, way):
@@ -207,9 +212,14 @@ def _alike(torch, a, b, way):
 
 
 def _largest(pairs):
+    """Return the largest relative difference; infinity where a value is no finite number."""
     most = 0.0
     for a, b in pairs:
-        size = max(float(a.detach().abs().max()), float(b.detach().abs().max()), 1e-30)
+        size = max(_size(a), _size(b), 1e-30)
         diff = float((a.detach() - b.detach()).abs().max()) / size
-        most = max(most, diff if diff == diff else 1.0)
+        most = max(most, diff if diff == diff else float("inf"))
     return most
+
+
+def _size(tensor):
+    return float(tensor.detach().abs().max())

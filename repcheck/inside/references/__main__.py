@@ -15,6 +15,12 @@ import sys
 
 MOST_ROWS = 20000
 MOST_FEATURES = 50000
+MOST_CELLS = 1 << 25
+"""Numbers of a split: of wide examples fewer are taken."""
+MOST_CLASSES = 1000
+MOST_BYTES = 1 << 30
+MOST_TEXT = 1 << 27
+SMALL = 1e-100
 NEIGHBOURS = 3
 CHUNK = 256
 INPUTS = ("x", "X", "images", "inputs", "features", "data")
@@ -35,7 +41,7 @@ def main(job, out):
     if asked.get("loader"):
         splits = _loaded(asked["loader"], asked.get("config") or "")
     else:
-        splits = {name: _read(np, asked[name]) for name in ("train", "test")}
+        splits = {name: _whole(np, asked[name]) for name in ("train", "test")}
     train, test = [_pair(np, splits[name], name) for name in ("train", "test")]
     if train[0].shape[1] != test[0].shape[1]:
         raise Unfit(
@@ -67,27 +73,60 @@ def _loaded(entry, config):
     return made
 
 
+def _whole(np, path):
+    try:
+        return _read(np, path)
+    except Unfit:
+        raise
+    except Exception as error:
+        raise Unfit("%s cannot be read: %.300s" % (path, error)) from None
+
+
 def _read(np, path):
+    if not os.path.isfile(path):
+        raise Unfit("there is no file %s" % path)
     if path.endswith(".npz"):
-        with np.load(path, allow_pickle=False) as held:
-            names = list(held.keys())
-            x = next((one for one in INPUTS if one in names), None)
-            y = next((one for one in LABELS if one in names), None)
-            if x is None or y is None:
-                raise Unfit("%s holds %s, and no %s and %s" % (path, names, INPUTS[0], LABELS[0]))
-            return held[x], held[y]
+        return _arrays(np, path)
     if path.endswith((".csv", ".csv.gz")):
-        with open(path) if path.endswith(".csv") else _unzipped(path) as file:
-            first = file.readline()
-        named = any(_is_word(cell) for cell in first.strip().split(",")[:-1])
-        table = np.loadtxt(path, delimiter=",", skiprows=int(named), ndmin=2, dtype=object)
-        inputs = table[:, :-1].astype(float)
-        return inputs, table[:, -1].astype(str)
+        return _table(np, path)
     raise Unfit("%s is neither npz nor csv" % path)
 
 
+def _arrays(np, path):
+    with importlib.import_module("zipfile").ZipFile(path) as archive:
+        size = max([one.file_size for one in archive.infolist()] or [0])
+    if size > MOST_BYTES:
+        raise Unfit("%s holds an array of %d MiB" % (path, size >> 20))
+    with np.load(path, allow_pickle=False) as held:
+        names = list(held.keys())
+        x = next((one for one in INPUTS if one in names), None)
+        y = next((one for one in LABELS if one in names), None)
+        if x is None or y is None:
+            said = (path, names[:8], INPUTS[0], LABELS[0])
+            raise Unfit("%s holds %.200s, and no %s and %s" % said)
+        return held[x], held[y]
+
+
+def _table(np, path):
+    with open(path, "rb") if path.endswith(".csv") else _unzipped(path) as file:
+        first = file.readline(MOST_TEXT).decode()
+        size = len(first)
+        while size <= MOST_TEXT:
+            part = file.read(1 << 20)
+            if not part:
+                break
+            size += len(part)
+    cells = first.strip().split(",")
+    if size > MOST_TEXT or len(cells) > MOST_FEATURES:
+        raise Unfit("%s has more than %d MiB or columns than are read" % (path, MOST_TEXT >> 20))
+    how = {"delimiter": ",", "skiprows": int(any(_is_word(cell) for cell in cells[:-1]))}
+    inputs = np.loadtxt(path, usecols=range(len(cells) - 1), ndmin=2, **how)
+    # A text array would give every label as much room as the longest.
+    return inputs, np.loadtxt(path, usecols=[len(cells) - 1], ndmin=1, dtype=object, **how)
+
+
 def _unzipped(path):
-    return importlib.import_module("gzip").open(path, "rt")
+    return importlib.import_module("gzip").open(path)
 
 
 def _is_word(cell):
@@ -103,24 +142,31 @@ def _pair(np, split, name):
     if hasattr(split, "__getitem__") and len(split) == 2 and hasattr(split[0], "shape"):
         x, y = split
     else:
-        rows = [split[i] for i in _chosen(np, len(split))]
+        rows = [split[i] for i in _chosen(np, len(split), np.size(split[0][0]))]
         x, y = np.stack([np.asarray(row[0]) for row in rows]), [row[1] for row in rows]
     x, y = np.asarray(x), np.asarray(y)
     if x.dtype == object or not len(x) or len(x) != len(y) or y.ndim != 1:
         raise Unfit("`%s` is no pair of an array of numbers and as many labels" % name)
-    keep = _chosen(np, len(x))
+    width = x.size // len(x)
+    if x.dtype.kind not in "biuf" or width > MOST_FEATURES:
+        raise Unfit("`%s` has examples of %d numbers, or no real ones" % (name, width))
+    keep = _chosen(np, len(x), width)
     x, y = x[keep].reshape(len(keep), -1).astype(np.float64), y[keep]
-    if x.shape[1] > MOST_FEATURES or not np.isfinite(x).all():
-        raise Unfit("`%s` has examples of %d numbers, or not all are finite" % (name, x.shape[1]))
+    size = np.abs(x).max() if x.size else 0.0
+    if size and not SMALL < size < 1 / SMALL:
+        raise Unfit("`%s` has numbers that are not finite, or that cannot be squared" % name)
     if y.dtype.kind == "f" and not (y == y.round()).all():
         raise Unfit("the labels of `%s` are no classes" % name)
+    if len(np.unique(y)) > MOST_CLASSES:
+        raise Unfit("`%s` has more than %d classes" % (name, MOST_CLASSES))
     return x, y
 
 
-def _chosen(np, n):
-    if n <= MOST_ROWS:
+def _chosen(np, n, width):
+    most = max(1, min(MOST_ROWS, MOST_CELLS // max(1, width)))
+    if n <= most:
         return np.arange(n)
-    return np.sort(np.random.RandomState(0).permutation(n)[:MOST_ROWS])
+    return np.sort(np.random.RandomState(0).permutation(n)[:most])
 
 
 def _scores(np, train, test):
@@ -128,7 +174,10 @@ def _scores(np, train, test):
     right = {label: i for i, label in enumerate(classes.tolist())}
     wanted = np.array([right.get(label, -1) for label in test[1].tolist()])
     mean, sd = train[0].mean(0), train[0].std()
-    a, b = (train[0] - mean) / (sd or 1.0), (test[0] - mean) / (sd or 1.0)
+    a, b = train[0], test[0]
+    for one in (a, b):  # in place: they are large
+        one -= mean
+        one /= sd or 1.0
     counts = np.bincount(labels, minlength=len(classes))
     found = {"majority": float((wanted == counts.argmax()).mean())}
     found["knn3"] = float((_nearest(np, a, labels, b, len(classes)) == wanted).mean())
