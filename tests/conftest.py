@@ -13,8 +13,8 @@ import pytest
 # The files that take longest, longest first: pytest-xdist else begins with those of most tests and
 # ends with one worker in the trainings of a single test.
 LONG = (
-    "test_lab_attribution", "test_benchmarks", "test_probe_scripts", "test_lab_honest",
-    "test_lab_probe",
+    "test_lab_attribution", "test_benchmarks", "test_lab_tricks", "test_probe_scripts",
+    "test_lab_honest", "test_lab_probe",
 )  # fmt: skip
 
 # A test run that a script started in the background inherits ignored signals, and hands them on to
