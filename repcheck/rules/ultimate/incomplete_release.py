@@ -140,7 +140,7 @@ def _parts(claims: Claims, complete: Completeness, went: set[str]) -> Iterator[F
 def _context(claims: Claims, complete: Completeness) -> Iterator[Flagged]:
     if complete.context:
         yield Flagged(
-            message=f"beside the code: {'; '.join(gap.said for gap in complete.context[:_MOST])}",
+            message=f"in what is released: {'; '.join(gap.said for gap in complete.context[:_MOST])}",
             kind=Kind.OMISSION,
             severity=Severity.NOTE,
             seen=_seen(complete, complete.context[0], Level.STATIC),
@@ -172,7 +172,8 @@ def _whole(complete: Completeness) -> Cleared:
 
 
 def _fixes(gaps: Sequence[Gap]) -> str:
-    return "; ".join(dict.fromkeys(gap.fix for gap in gaps))
+    listed = "; ".join(dict.fromkeys(gap.fix for gap in gaps))
+    return f"{listed[:1].upper()}{listed[1:]}."
 
 
 def _seen(complete: Completeness, gap: Gap | None, level: Level) -> tuple[Quantity, ...]:
