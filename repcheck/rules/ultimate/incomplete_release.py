@@ -139,8 +139,9 @@ def _parts(claims: Claims, complete: Completeness, went: set[str]) -> Iterator[F
 
 def _context(claims: Claims, complete: Completeness) -> Iterator[Flagged]:
     if complete.context:
+        listed = "; ".join(gap.said for gap in complete.context[:_MOST])
         yield Flagged(
-            message=f"in what is released: {'; '.join(gap.said for gap in complete.context[:_MOST])}",
+            message=f"in what is released: {listed}",
             kind=Kind.OMISSION,
             severity=Severity.NOTE,
             seen=_seen(complete, complete.context[0], Level.STATIC),
