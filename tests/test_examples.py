@@ -40,9 +40,9 @@ def test_every_example_stands_beside_a_readme_that_names_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["claims", "claims_full"])
-def test_the_mnist1d_table_has_its_plan(name: str) -> None:
+def test_the_mnist1d_table_has_its_plan(name: str, tmp_path: Path) -> None:
     path = EXAMPLES / "mnist1d" / f"{name}.yaml"
-    done = repcheck("plan", path, "--format", "jsonl", cwd=ROOT)
+    done = repcheck("plan", path, "--format", "jsonl", "-o", tmp_path / "out", cwd=ROOT)
     assert done.returncode == 0, done.stderr
     head, *rest = [json.loads(line) for line in done.stdout.splitlines()]
     runs = [line["run"] for line in rest if "run" in line]
