@@ -87,7 +87,7 @@ def test_the_looks_are_spread_over_the_whole_training(raw: Raw) -> None:
     [event] = raw.of("terms")[-1:]
     steps = [sample[0] for sample in event["samples"]]
     assert steps == sorted(set(steps))
-    assert steps[-1] > 60
+    assert steps[-1] > 2 * len(steps), "not the first ones alone, however slow the machine is"
     assert all(step % event["every"] == 0 for step in steps)
 
 

@@ -42,11 +42,12 @@ class Appended:
         """Return whether the file is gone, or shorter than what was written to it."""
         if self.mark is None:
             return False
+        size = self.size  # first: another thread may write between the look and the comparison
         try:
             stat = os.stat(self.path)
         except OSError:
             return True
-        return (stat.st_dev, stat.st_ino) != self.mark or stat.st_size < self.size
+        return (stat.st_dev, stat.st_ino) != self.mark or stat.st_size < size
 
     def leave(self):
         """Close the descriptor if it still is ours."""

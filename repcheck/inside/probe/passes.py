@@ -178,9 +178,10 @@ class Passes:
 
     def back(self):
         """Close the passes of earlier steps and go on with the open one."""
-        if self.kept:
+        kept, self.kept = self.kept, ()  # at once: another thread may be here too
+        if kept:
             self.close()
-            self.state.passes, self.kept = self.kept[0], ()
+            self.state.passes = kept[0]
 
     def close(self, rows=0, delivery=None, resumed=False):
         """Close the open pass. `rows`, `delivery` are of the training forward that is under way."""

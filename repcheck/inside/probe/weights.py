@@ -75,7 +75,7 @@ def _first_step(optimizer):
     finger = _Known.fingers[key] = Finger(optimizer, forget)
     finger.bind(optimizer.param_groups)
     mine = finger.params()
-    for other in _Known.fingers.values():
+    for other in list(_Known.fingers.values()):
         if other is not finger and not mine.isdisjoint(other.params()):
             other.sharing += (finger,)
             finger.sharing += (other,)
@@ -345,7 +345,7 @@ def _watch_death(root, module):
     params = list(module.parameters())
     chosen = spread(len(params), memory.TENSORS)
     where = {}
-    for finger in _Known.fingers.values():
+    for finger in list(_Known.fingers.values()):
         optimizer = finger.ref()
         for g, group in enumerate(optimizer.param_groups if optimizer is not None else ()):
             for j, p in enumerate(group["params"]):
