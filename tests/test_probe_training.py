@@ -596,26 +596,6 @@ for x, y in train: learn(x, y)
     assert seen.of("groups")[-1]["groups"][0]["momentum"] == 0.5
 
 
-def test_many_threads_that_train_at_once_bring_the_probe_into_no_trouble(tmp_path: Path) -> None:
-    seen = probed(  # which asserts that it wrote down no error
-        """
-from threading import Thread
-def work(seed):
-    mine = nn.Sequential(nn.Linear(16, 3))
-    steps = torch.optim.SGD(mine.parameters(), lr=0.1)
-    for _ in range(150):
-        steps.zero_grad()
-        F.cross_entropy(mine(X), Y).backward()
-        steps.step()
-threads = [Thread(target=work, args=(n,)) for n in range(6)]
-for one in threads: one.start()
-for one in threads: one.join()
-""",
-        tmp_path,
-    )
-    assert len(seen.steps) > 800
-
-
 def test_threads_that_train_side_by_side_are_all_counted(tmp_path: Path) -> None:
     seen = probed(
         """

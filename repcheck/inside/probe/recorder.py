@@ -260,7 +260,7 @@ class Recorder:
 
     def lost(self):
         """Return the files of this record that are gone, or shorter than what was written."""
-        return [suffix for suffix, file in self.files.items() if file.lost()]
+        return [suffix for suffix, file in list(self.files.items()) if file.lost()]
 
     def switched_off(self):
         """Return whether somebody else than the probe itself ended the recording."""

@@ -199,7 +199,7 @@ def before_first_forward(root):
     mine = {id(p) for p in module.parameters()}
     if not mine:
         return
-    stepped = [finger for finger in _Known.fingers.values() if finger.steps]
+    stepped = [finger for finger in list(_Known.fingers.values()) if finger.steps]
     held = _Known.state.held
     if rec.step == 0 or (
         any(p in held for p in mine) and all(mine.isdisjoint(f.params()) for f in stepped)
