@@ -36,7 +36,6 @@ WorthVerdict = Literal["contributes", "decorative", "inconclusive"]
 GATE_WORDS = frozenset(
     {"gate", "gates", "gated", "gating", "layerscale", "rezero", "skipinit", "fixup"}
 )
-TWO_SIDED, ONE_SIDED = 0.025, 0.05
 _TAKEN = frozenset({"remove", "eval-only"})
 POLICIES = frozenset({"rl", "policy"})
 
@@ -174,23 +173,20 @@ class Worths(Fact):
 
 
 def _judged(effect: Effect, whole: Summary, without: Summary, margin: float) -> Worth:
-    from repcheck.stats.attribution import seeds_to_narrow, usable
-    from repcheck.stats.compare import one_sample, welch
+    from repcheck.stats.attribution import intervals, seeds_to_narrow
 
-    pairs = effect.pairs
-    if pairs is not None and usable(pairs, whole, without):
-        wide, narrow = (one_sample(pairs, alpha) for alpha in (TWO_SIDED, ONE_SIDED))
-        samples, n = [pairs], f"n = {pairs.n} pairs"
-    else:
-        wide, narrow = (welch(whole, without, alpha) for alpha in (TWO_SIDED, ONE_SIDED))
-        samples, n = [whole, without], f"n = {whole.n} + {without.n}"
+    wide, narrow, _, pairs = intervals(whole, without, effect.pairs)
+    assert wide is not None
+    assert narrow is not None
     verdict: WorthVerdict = "inconclusive"
     if wide.low > 0:
         verdict = "contributes"
     elif -margin <= narrow.low and narrow.high <= margin:
         verdict = "decorative"
     open_still = verdict == "inconclusive"
+    samples = (whole, without) if pairs is None else (pairs,)
     needed = seeds_to_narrow(samples, margin / 2) if open_still else None
+    n = f"n = {whole.n} + {without.n}" if pairs is None else f"n = {pairs.n} pairs"
     return Worth(
         effect=effect, verdict=verdict, interval=wide, interval90=narrow, margin=margin,
         seeds_needed=needed, n=n,

@@ -159,9 +159,7 @@ def attribute_claim(
     is no verdict.
     """
     above, below = _sample(upper), _sample(lower)
-    if pairs is not None and not usable(pairs, above.finished, below.finished):
-        pairs = None
-    interval, interval90, test = _intervals(above, below, pairs)
+    interval, interval90, test, pairs = intervals(above.finished, below.finished, pairs)
     n = f"n = {pairs.n} pairs" if pairs else f"n = {above.n} + {below.n}"
     base = Attribution(
         verdict="inconclusive",
@@ -216,8 +214,7 @@ def _sample(arm: Summary | Sample) -> Sample:
     return arm if isinstance(arm, Sample) else Sample(finished=arm)
 
 
-def usable(pairs: Summary, *arms: Summary | None) -> bool:
-    """Return whether differences seed by seed carry an interval beside the arms they are of."""
+def _usable(pairs: Summary, *arms: Summary | None) -> bool:
     if pairs.sd is None:
         return False
     if pairs.sd > 0 or all(one is not None and one.sd == 0 for one in arms):
@@ -226,17 +223,22 @@ def usable(pairs: Summary, *arms: Summary | None) -> bool:
     return pairs.mean == 0 and pairs.n >= IDENTICAL_PAIRS
 
 
-def _intervals(
-    above: Sample, below: Sample, pairs: Summary | None
-) -> tuple[Interval | None, Interval | None, str]:
-    a, b = above.finished, below.finished
+def intervals(
+    a: Summary | None, b: Summary | None, pairs: Summary | None
+) -> tuple[Interval | None, Interval | None, str, Summary | None]:
+    """Return the 95 % and the 90 % interval of a - b, the test's name, and the pairs if they serve.
+
+    Differences seed by seed replace Welch's t by the paired t where they carry an interval. There
+    is no interval where the spread of either is not known.
+    """
     if a is None or b is None or a.sd is None or b.sd is None:
-        return None, None, "none"
-    if pairs is not None:
+        return None, None, "none", None
+    if pairs is not None and _usable(pairs, a, b):
         both, test = [one_sample(pairs, alpha) for alpha in (TWO_SIDED, ONE_SIDED)], "paired t"
     else:
         both, test = [welch(a, b, alpha) for alpha in (TWO_SIDED, ONE_SIDED)], "Welch t"
-    return both[0], both[1], EXACT if both[0].df is None else test
+        pairs = None
+    return both[0], both[1], EXACT if both[0].df is None else test, pairs
 
 
 def _verdict(interval: Interval, hi90: float, base: Attribution) -> AttributionVerdict:
