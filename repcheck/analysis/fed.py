@@ -109,7 +109,9 @@ def _numbers(items: Sequence[object]) -> tuple[float, ...]:
     """Return numbers that can be divided and squared; () if one of them cannot."""
     found = [finite(one) for one in items]
     known = [one for one in found if one is not None and abs(one) <= LARGEST]
-    return tuple(one if abs(one) >= LEAST else 0.0 for one in known) * (len(known) == len(found))
+    if len(known) < len(found):
+        return ()
+    return tuple(one if abs(one) >= LEAST else 0.0 for one in known)
 
 
 def _share(event: Event, name: str) -> float:
